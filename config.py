@@ -1,0 +1,205 @@
+"""All settings in one table: read once at start-up from the environment; help and docs are made from it too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from providers.addresses import parse_allow
+
+INSTANCE = Path(__file__).resolve().parent / "instance"
+
+
+class SettingsError(ValueError):
+    """A setting has a value that cannot be used; the message names it, the value and what is expected."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of the table: environment variable, default (as text), what it means, how it is read."""
+
+    name: str
+    default: str
+    help: str
+    read: Callable[[str], Any] = str
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("must not be negative")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("must be at least 1")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 65536:
+        raise ValueError("must be between 1 and 65535")
+    return number
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return text == "1"
+
+
+def _database(text: str) -> str:
+    """PostgreSQL addresses are accepted without naming a driver."""
+    for prefix in ("postgresql://", "postgres://"):
+        if text.startswith(prefix):
+            return "postgresql+psycopg://" + text.removeprefix(prefix)
+    if not text.startswith(("postgresql+psycopg://", "sqlite://")):
+        raise ValueError("must begin with sqlite:// or postgresql://")
+    return text
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query):
+        raise ValueError("must look like https://patchpanel.example.com")
+    return text.rstrip("/")
+
+
+def _allow(text: str) -> str:
+    parse_allow(text)
+    return text
+
+
+def _intervals(text: str) -> dict[str, int]:
+    pairs = [entry.split("=", 1) for entry in text.split(",") if entry.strip()]
+    return {name.strip(): _positive(value) for name, value in pairs}
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "DATABASE_URL",
+        f"sqlite:///{INSTANCE / 'patchpanel.sqlite3'}",
+        "SQLAlchemy URL of the database: SQLite or PostgreSQL. postgresql:// needs no driver name.",
+        _database,
+    ),
+    Setting(
+        "PATCHPANEL_BASE_URL",
+        "",
+        "Public address. Every link that leaves the page is built from it, never from the Host header. "
+        "Without it: http://127.0.0.1:$PORT.",
+        _base_url,
+    ),
+    Setting(
+        "PATCHPANEL_KEYRING_FILE",
+        str(INSTANCE / "keyring"),
+        "Key ring that seals stored credentials, newest key first. Made on first start with mode 0600. "
+        "Keep a copy somewhere safe, apart from database backups.",
+    ),
+    Setting(
+        "PATCHPANEL_SECRET_KEY_FILE",
+        str(INSTANCE / "secret_key"),
+        "Key that signs form tokens and cookies of signed-out visitors. Made on first start.",
+    ),
+    Setting(
+        "PATCHPANEL_OUTBOUND_ALLOW",
+        "",
+        "Comma list of addresses that outbound calls may reach although private: [http://]host:port[=CIDR] or "
+        "[CIDR]:port. Plain http only with the prefix. "
+        "Example: http://127.0.0.1:9001,jira.corp.example:443=10.2.0.0/16,[fd00::/8]:443",
+        _allow,
+    ),
+    Setting("PATCHPANEL_TLS_CA_FILE", "", "Extra CA bundle (PEM) for private certificates."),
+    Setting(
+        "PATCHPANEL_TRUSTED_PROXIES",
+        "0",
+        "Number of reverse-proxy hops whose X-Forwarded-* headers count.",
+        _whole,
+    ),
+    Setting(
+        "PATCHPANEL_SETTLE_SECONDS",
+        "0",
+        "Quiet time in seconds before an unclear ticket may be created again; 0 = each provider's own default.",
+        _whole,
+    ),
+    Setting(
+        "PATCHPANEL_INTERVALS",
+        "settle=15",
+        "Seconds between periodic tasks, for example settle=15.",
+        _intervals,
+    ),
+    Setting(
+        "PATCHPANEL_SANDBOX_FILE",
+        "",
+        "Set by `make demo` only: file that says which sandbox providers run, shown as a strip on the pages.",
+    ),
+    Setting("HOST", "127.0.0.1", "Address the server listens on."),
+    Setting("PORT", "8000", "Port the server listens on.", _port),
+    Setting("WEB_PROCESSES", "2", "Server processes.", _positive),
+    Setting("WEB_THREADS", "16", "Threads per server process. At most half of them make outbound calls.", _positive),
+    Setting("WORKER", "1", "1 starts the background work together with the server, 0 leaves it out.", _switch),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values in force, one attribute per line of the table (see `load_settings`)."""
+
+    database_url: str
+    base_url: str
+    keyring_file: Path
+    secret_key_file: Path
+    outbound_allow: str
+    tls_ca_file: str
+    trusted_proxies: int
+    settle_seconds: int
+    intervals: Mapping[str, int]
+    sandbox_file: str
+    host: str
+    port: int
+    web_processes: int
+    web_threads: int
+    worker: bool
+
+    @property
+    def secure(self) -> bool:
+        """Whether the public address is https, and cookies therefore Secure."""
+        return self.base_url.startswith("https://")
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read all settings from the environment (the process's own by default).
+
+    Raises SettingsError naming the variable when a value cannot be used.
+    """
+    source = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text = source.get(setting.name, "").strip() or setting.default
+        try:
+            values[setting.name] = setting.read(text)
+        except ValueError as error:
+            raise SettingsError(f"{setting.name} has the value {text!r}: {error}.") from error
+    return Settings(
+        database_url=values["DATABASE_URL"],
+        base_url=values["PATCHPANEL_BASE_URL"] or f"http://127.0.0.1:{values['PORT']}",
+        keyring_file=Path(values["PATCHPANEL_KEYRING_FILE"]),
+        secret_key_file=Path(values["PATCHPANEL_SECRET_KEY_FILE"]),
+        outbound_allow=values["PATCHPANEL_OUTBOUND_ALLOW"],
+        tls_ca_file=values["PATCHPANEL_TLS_CA_FILE"],
+        trusted_proxies=values["PATCHPANEL_TRUSTED_PROXIES"],
+        settle_seconds=values["PATCHPANEL_SETTLE_SECONDS"],
+        intervals=values["PATCHPANEL_INTERVALS"],
+        sandbox_file=values["PATCHPANEL_SANDBOX_FILE"],
+        host=values["HOST"],
+        port=values["PORT"],
+        web_processes=values["WEB_PROCESSES"],
+        web_threads=values["WEB_THREADS"],
+        worker=values["WORKER"],
+    )

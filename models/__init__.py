@@ -1,0 +1,38 @@
+"""All tables. Importing this package makes them known to the database extension."""
+
+from models.connections import Connection, ConnectionStatus, IntegrationUser
+from models.incidents import (
+    OPEN_STATES,
+    SEVERITY_RANK,
+    Incident,
+    IncidentStatus,
+    Severity,
+    Ticket,
+    TicketState,
+    TimelineEntry,
+)
+from models.ledger import Attempt, Event, Lease
+from models.people import KnownAddress, OneTimeToken, Role, Session, SignInFailure, User
+
+__all__ = [
+    "OPEN_STATES",
+    "SEVERITY_RANK",
+    "Attempt",
+    "Connection",
+    "ConnectionStatus",
+    "Event",
+    "Incident",
+    "IncidentStatus",
+    "IntegrationUser",
+    "KnownAddress",
+    "Lease",
+    "OneTimeToken",
+    "Role",
+    "Session",
+    "Severity",
+    "SignInFailure",
+    "Ticket",
+    "TicketState",
+    "TimelineEntry",
+    "User",
+]
