@@ -1,0 +1,361 @@
+"""What a provider is: data that the generic form, card, dialog and routes read, and a client that speaks to it.
+
+This package knows no Flask, no database and no settings of ours; everything it needs is handed in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+from urllib.parse import urlsplit
+
+
+class Group(StrEnum):
+    """Section of the Integrations page a provider's card stands in; the value is the heading."""
+
+    TICKETS = "Ticket Providers"
+    SIGN_IN = "Authentication Providers"
+    EMAIL = "Email"
+
+
+class FieldKind(StrEnum):
+    """How a field of a connection form is drawn and checked."""
+
+    TEXT = "text"
+    URL = "url"
+    EMAIL = "email"
+    SECRET = "password"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a connection form.
+
+    `help` says what to enter, `find` where the value is found at the vendor, `find_url` links there.
+    """
+
+    name: str
+    label: str
+    kind: FieldKind = FieldKind.TEXT
+    required: bool = True
+    help: str = ""
+    find: str = ""
+    find_url: str = ""
+    placeholder: str = ""
+    max_length: int = 500
+
+    @property
+    def secret(self) -> bool:
+        """True when the value is sealed at rest and never shown again."""
+        return self.kind is FieldKind.SECRET
+
+
+@dataclass(frozen=True)
+class AuthMethod:
+    """One way to connect to a provider: its opener on the card, its fields, its submit buttons."""
+
+    key: str
+    label: str
+    fields: tuple[Field, ...]
+    opener: str = "Setup"
+    submit_new: str = "Save"
+    submit_existing: str = "Update"
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """The exact first sentences of this provider's failures (screen contract); cause and next step follow them."""
+
+    refused: str = "Invalid credentials"
+    unreachable: str = "Service URL not reachable"
+    permission: str = "Permission missing"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One choice on the way to a ticket's destination ("Project", then "Issue type")."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A kind of outside system, described as data."""
+
+    key: str
+    label: str
+    group: Group
+    purpose: str
+    auth_methods: tuple[AuthMethod, ...]
+    client: type[Client]
+    sentences: Sentences
+    integration_type: str = ""
+    logo: str = "generic.svg"  # file in static/img/providers/
+    steps: tuple[Step, ...] = ()
+
+    def auth_method(self, key: str) -> AuthMethod:
+        """The way to connect with this key. Raises KeyError when there is none."""
+        for method in self.auth_methods:
+            if method.key == key:
+                return method
+        raise KeyError(key)
+
+    def can(self, capability: type) -> bool:
+        """Whether connections of this provider have the capability."""
+        return issubclass(self.client, capability)
+
+    def origin(self, settings: Mapping[str, str]) -> str:
+        """Scheme, host and port that the secrets of a connection with these settings belong to."""
+        return self.client.origin(settings)
+
+    def tenant(self, settings: Mapping[str, str]) -> str:
+        """Short name of the outside instance for people ("acme.atlassian.net")."""
+        return self.client.tenant(settings)
+
+
+@dataclass(frozen=True)
+class ConnectionValues:
+    """All a client gets to know of a connection. Credentials do not show in its repr."""
+
+    id: int | None
+    auth_method: str
+    settings: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who a connection acts as, and where people find the provider's pages."""
+
+    id: str
+    name: str
+    site_url: str = ""
+    site_name: str = ""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One thing the account was found to be allowed or not; None = could not be told."""
+
+    label: str
+    granted: bool | None
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """Outcome of a successful check."""
+
+    account: Account
+    permissions: tuple[Permission, ...] = ()
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person at the provider."""
+
+    external_id: str
+    name: str
+    username: str
+    email: str
+    active: bool = True
+    email_hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of a list to choose from."""
+
+    value: str
+    label: str
+
+
+class DestinationFieldKind(StrEnum):
+    """Kinds of destination fields the ticket dialog can draw; UNSUPPORTED ones are named instead."""
+
+    TEXT = "text"
+    TEXTAREA = "textarea"
+    NUMBER = "number"
+    DATE = "date"
+    DATETIME = "datetime"
+    SELECT = "select"
+    MULTI_SELECT = "multi_select"
+    USER = "user"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True)
+class DestinationField:
+    """A field the destination demands from us."""
+
+    id: str
+    label: str
+    kind: DestinationFieldKind
+    required: bool = True
+    choices: tuple[Choice, ...] = ()
+    vendor_kind: str = ""
+
+
+@dataclass(frozen=True)
+class DestinationSchema:
+    """What a destination wants: the fields to ask for, and whether the assignee can be set while creating."""
+
+    fields: tuple[DestinationField, ...]
+    assignee_on_create: bool = True
+
+
+@dataclass(frozen=True)
+class FieldValue:
+    """What was typed into a destination field: text, or a list of values for a multi-select."""
+
+    kind: DestinationFieldKind
+    value: Any
+
+
+@dataclass(frozen=True)
+class TicketDraft:
+    """Everything a create call needs. `values` maps destination field ids to what was typed."""
+
+    marker: str
+    summary: str
+    description: str
+    destination: Mapping[str, str]
+    values: Mapping[str, FieldValue]
+    assignee_id: str
+    assignee_on_create: bool
+    incident_url: str
+    incident_key: str
+
+
+@dataclass(frozen=True)
+class CreatedTicket:
+    """What the provider told of a ticket it made. `assignment_error` is set when it exists but is nobody's."""
+
+    external_id: str
+    external_key: str
+    url: str
+    assignment_error: str = ""
+
+
+@dataclass(frozen=True)
+class TicketStatus:
+    """A ticket as the provider shows it now; `category` is new, active or done."""
+
+    external_id: str
+    external_key: str
+    url: str
+    summary: str
+    status: str
+    category: str
+    assignee_id: str
+    assignee_name: str
+    marker_found: bool = False
+
+
+class Recorder(Protocol):
+    """Ledger of outbound calls, handed in by the service (providers know no database)."""
+
+    def before(self, *, purpose: str, method: str, target: str) -> int | None:
+        """Note a call that is about to be made. Returns the ledger id, None when nothing is kept."""
+
+    def after(
+        self, attempt_id: int | None, *, outcome: str, status: int | None, code: str, message: str, duration_ms: int
+    ) -> None:
+        """Note how the call ended."""
+
+
+class Client:
+    """Base of all clients: built from values and an open door, speaks to one outside instance."""
+
+    def __init__(self, values: ConnectionValues, door: Any) -> None:
+        self.values = values
+        self.door = door
+
+    @classmethod
+    def origin(cls, settings: Mapping[str, str]) -> str:
+        """Scheme, host and port the secrets belong to; "" when the address is not usable."""
+        raise NotImplementedError
+
+    @classmethod
+    def tenant(cls, settings: Mapping[str, str]) -> str:
+        """Short name of the outside instance."""
+        raise NotImplementedError
+
+    @classmethod
+    def clean(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """Settings as they are stored (trimmed, in canonical form). Raises InvalidInput with our field names."""
+        return {name: value.strip() for name, value in settings.items()}
+
+    @classmethod
+    def describe(cls, response: Any) -> tuple[str, str]:
+        """The provider's own (code, message) in an error answer; empty where it gave none."""
+        return "", ""
+
+    def check(self) -> CheckResult:
+        """Prove that the credentials work with the cheapest call that shows it. Raises ProviderError."""
+        raise NotImplementedError
+
+
+class CreatesTickets:
+    """Capability: opens tickets and finds them again by the marker we put in."""
+
+    quiet_seconds: ClassVar[int]
+    empty_looks: ClassVar[int]
+
+    def choices(self, step: str, chosen: Mapping[str, str]) -> Sequence[Choice]:
+        """What can be chosen at this step of the destination, given the steps before it."""
+        raise NotImplementedError
+
+    def schema(self, destination: Mapping[str, str]) -> DestinationSchema:
+        """The fields the destination demands."""
+        raise NotImplementedError
+
+    def create_ticket(self, draft: TicketDraft) -> CreatedTicket:
+        """Open one ticket with one create call."""
+        raise NotImplementedError
+
+    def assign_ticket(self, external_id: str, person_id: str) -> None:
+        """Give the ticket to a person."""
+        raise NotImplementedError
+
+    def find_by_marker(self, marker: str, destination: Mapping[str, str]) -> Sequence[TicketStatus]:
+        """Tickets that carry the marker, oldest first, each proven by its own content."""
+        raise NotImplementedError
+
+    def ticket_reference(self, text: str) -> str:
+        """The ticket's key or id from what a person pasted (key or link). Raises InvalidInput."""
+        raise NotImplementedError
+
+
+class ReadsStatus:
+    """Capability: reads tickets back."""
+
+    def read_ticket(self, reference: str) -> TicketStatus:
+        """The ticket now. Raises NotFound when it is gone or out of sight."""
+        raise NotImplementedError
+
+
+class FindsPeople:
+    """Capability: finds the people of the provider by exact e-mail address."""
+
+    def find_people(self, email: str) -> Sequence[Person]:
+        """All people whose e-mail address is exactly this one; empty when there are none."""
+        raise NotImplementedError
+
+
+def url_origin(url: str) -> str:
+    """Scheme, lower-case host and port of a URL, "" when it has none."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.hostname}:{port}" if parts.hostname and port else ""
+
+
+def utcnow() -> dt.datetime:
+    """Now, in UTC, with zone."""
+    return dt.datetime.now(dt.UTC)
