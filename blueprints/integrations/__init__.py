@@ -1,0 +1,7 @@
+"""Cards, dialogs and badges of connections."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("integrations", __name__)
+
+from blueprints.integrations import connection_views, views  # noqa: E402, F401 - the views attach themselves to the blueprint

@@ -1,0 +1,1 @@
+"""Forms: one file per noun; the connection form is made from a provider's own fields."""

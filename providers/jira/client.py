@@ -1,0 +1,272 @@
+"""The Jira Cloud client: e-mail and API token, REST v3, on the `jira` package's session and error parsing.
+
+The package is used with its retries off (it repeats POSTs), without its server-info call (which proves nothing) and with our
+guarded adapter under its session. A JIRAError is mapped at once and never printed: its text holds headers and bodies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from jira import JIRA
+from jira.exceptions import JIRAError
+
+from providers.base import (
+    Account,
+    CheckResult,
+    Choice,
+    Client,
+    ConnectionValues,
+    CreatedTicket,
+    CreatesTickets,
+    DestinationSchema,
+    FindsPeople,
+    Permission,
+    Person,
+    ReadsStatus,
+    TicketDraft,
+    TicketStatus,
+    url_origin,
+)
+from providers.errors import InvalidInput, NotAllowed, NotFound, ProviderError, UnexpectedAnswer
+from providers.http import read_json
+from providers.jira import answers, fields
+
+# Reads of lists stop here; a site with more projects than this is served by typing the project's name.
+MOST_PAGES = 20
+STATUS_FIELDS = ["summary", "status", "assignee", "labels", "description"]
+_KEY = re.compile(r"[A-Z][A-Z0-9_]+-[0-9]+")
+
+
+class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
+    """Speaks to one Jira Cloud site."""
+
+    # Measured indexing delays are "seconds to minutes" and not monotonic; see docs/providers.md.
+    quiet_seconds = 15 * 60
+    empty_looks = 5
+
+    def __init__(self, values: ConnectionValues, door: Any) -> None:
+        super().__init__(values, door)
+        self.base = values.settings["service_url"].rstrip("/")
+        account = (values.settings["user_email"], values.credentials["api_token"])
+        self._jira = JIRA(
+            options={"server": self.base, "rest_api_version": "3", "check_update": False},
+            basic_auth=account,
+            get_server_info=False,
+            max_retries=0,
+            timeout=20,
+            logging=False,
+        )
+        self._jira.deploymentType = "Cloud"
+        self._session = self._jira._session
+        # Texts follow the account's language otherwise.
+        self._session.headers.update({"X-Force-Accept-Language": "true", "Accept-Language": "en"})
+        door.mount(self._session)
+
+    # -- what the registry asks -------------------------------------------------------------------------------------
+
+    @classmethod
+    def origin(cls, settings: Mapping[str, str]) -> str:
+        """The site the token is sent to."""
+        return url_origin(settings.get("service_url", ""))
+
+    @classmethod
+    def tenant(cls, settings: Mapping[str, str]) -> str:
+        """Host of the site."""
+        return urlsplit(settings.get("service_url", "")).netloc
+
+    @classmethod
+    def clean(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """Trim and bring the site's address to scheme and host: people paste whole page addresses."""
+        cleaned = super().clean(settings)
+        parts = urlsplit(cleaned.get("service_url", ""))
+        if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc:
+            message = "Enter the whole address, for example https://yourcompany.atlassian.net"
+            raise InvalidInput(message, field_errors={"service_url": message}, sent=False)
+        cleaned["service_url"] = f"{parts.scheme}://{parts.netloc.lower()}"
+        return cleaned
+
+    @classmethod
+    def describe(cls, response: Any) -> tuple[str, str]:
+        """Jira's own message in an error answer."""
+        return "", answers.message(response)
+
+    # -- checking ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> CheckResult:
+        """Prove e-mail and token with /myself: the only route that refuses instead of treating us as a visitor."""
+        self.door.purpose = "check"
+        try:
+            me = self._get("myself")
+        except NotFound as error:
+            raise answers.wrong_product(error) from error
+        if not isinstance(me, dict) or not me.get("accountId"):
+            raise UnexpectedAnswer(
+                "The answer does not look like Jira Cloud.", next_step="Check the Service URL.", vendor_status=200
+            )
+        name = str(me.get("displayName") or me["accountId"])
+        account = Account(str(me["accountId"]), name, site_url=self.base, site_name=self.tenant(self.values.settings))
+        return CheckResult(account, self._global_permissions())
+
+    def _global_permissions(self) -> tuple[Permission, ...]:
+        wanted = {
+            "BROWSE_PROJECTS": "Browse projects",
+            "CREATE_ISSUES": "Create issues",
+            "ASSIGN_ISSUES": "Assign issues",
+            "USER_PICKER": "Find people (Browse users and groups)",
+        }
+        self.door.purpose = "check permissions"
+        try:
+            found = self._get("mypermissions", params={"permissions": ",".join(wanted)})["permissions"]
+            return tuple(Permission(label, found.get(key, {}).get("havePermission")) for key, label in wanted.items())
+        except (ProviderError, KeyError, AttributeError, TypeError):
+            # The credentials are proven; what they may do is a hint that must not turn a good check bad.
+            return tuple(Permission(label, None) for label in wanted.values())
+
+    # -- people -----------------------------------------------------------------------------------------------------
+
+    def find_people(self, email: str) -> Sequence[Person]:
+        """People whose e-mail is exactly this. Jira matches hidden addresses too but then leaves them out of the answer.
+
+        Raises NotAllowed when the account may not search people: Jira answers that with an empty list.
+        """
+        self.door.purpose = "find person"
+        found = self._get("user/search", params={"query": email, "maxResults": "50"})
+        if not isinstance(found, list):
+            raise UnexpectedAnswer("Jira's list of people has an unknown form.", next_step="Try again later.")
+        people = [answers.person(entry, email) for entry in found if entry.get("accountType") == "atlassian"]
+        shown = [person for person in people if not person.email_hidden and person.email.lower() == email.lower()]
+        hidden = [person for person in people if person.email_hidden]
+        matches = shown or hidden
+        if not matches:
+            self._may_search_people()
+        return matches
+
+    def _may_search_people(self) -> None:
+        self.door.purpose = "check permission to find people"
+        answer = self._get("mypermissions", params={"permissions": "USER_PICKER"})
+        allowed = answer.get("permissions", {}).get("USER_PICKER", {}).get("havePermission", True)
+        if not allowed:
+            raise NotAllowed(
+                "The Jira account may not look for people.",
+                next_step="A Jira administrator must grant it the global permission “Browse users and groups”.",
+                missing=("Browse users and groups",),
+            )
+
+    # -- destinations -----------------------------------------------------------------------------------------------
+
+    def choices(self, step: str, chosen: Mapping[str, str]) -> Sequence[Choice]:
+        """Projects the account may create in, or the issue types of the chosen project (no sub-task types)."""
+        if step == "project":
+            self.door.purpose = "list projects"
+            return [
+                Choice(str(project["id"]), f"{project['name']} ({project['key']})")
+                for project in self._pages("project/search", ("values",), action="create", orderBy="name")
+            ]
+        self.door.purpose = "list issue types"
+        path = f"issue/createmeta/{quote(chosen['project'], safe='')}/issuetypes"
+        types = self._pages(path, ("issueTypes", "createMetaIssueType", "values"))
+        return [Choice(str(kind["id"]), str(kind["name"])) for kind in types if not kind.get("subtask")]
+
+    def schema(self, destination: Mapping[str, str]) -> DestinationSchema:
+        """The required fields of project and issue type."""
+        self.door.purpose = "list fields"
+        project, kind = (quote(destination[step], safe="") for step in ("project", "issue_type"))
+        path = f"issue/createmeta/{project}/issuetypes/{kind}"
+        return fields.schema(list(self._pages(path, ("fields", "results", "values"))))
+
+    # -- tickets ----------------------------------------------------------------------------------------------------
+
+    def create_ticket(self, draft: TicketDraft) -> CreatedTicket:
+        """Open the issue with one call; a second one assigns it where the create screen has no assignee."""
+        self.door.purpose = "create ticket"
+        with self.door.creating():
+            made = self._send("POST", "issue", answers.new_issue(draft))
+        if not isinstance(made, dict) or not made.get("id") or not made.get("key"):
+            raise UnexpectedAnswer("Jira's answer does not name the new issue.", next_step="Patchpanel looks for it.")
+        problem = "" if draft.assignee_on_create else self._assign_quietly(str(made["id"]), draft.assignee_id)
+        return CreatedTicket(str(made["id"]), str(made["key"]), self._browse(str(made["key"])), problem)
+
+    def _assign_quietly(self, external_id: str, person_id: str) -> str:
+        try:
+            self.assign_ticket(external_id, person_id)
+        except ProviderError as error:
+            return error.vendor_message or error.cause
+        return ""
+
+    def assign_ticket(self, external_id: str, person_id: str) -> None:
+        """Give the issue to a person by the assignee route (an ordinary edit can be ignored with 204)."""
+        self.door.purpose = "assign ticket"
+        self._send("PUT", f"issue/{quote(external_id, safe='')}/assignee", {"accountId": person_id})
+
+    def find_by_marker(self, marker: str, destination: Mapping[str, str]) -> Sequence[TicketStatus]:
+        """Issues that carry the marker as a label. Each hit is read again by id: the index lags and flickers."""
+        self.door.purpose = "look for ticket"
+        body = {"jql": f'labels = "{answers.jql_text(marker)}"', "maxResults": 10, "fields": ["labels"]}
+        found = self._send("POST", "search/jql", body)
+        if not isinstance(found, dict) or not isinstance(found.get("issues"), list):
+            raise UnexpectedAnswer(
+                "Jira's search answer has an unknown form.", next_step="Patchpanel looks again later."
+            )
+        proven = []
+        for hit in found["issues"]:
+            try:
+                status = self._read(str(hit["id"]), marker)
+            except NotFound:
+                continue
+            if status.marker_found:
+                proven.append(status)
+        return sorted(proven, key=lambda status: int(status.external_id))
+
+    def read_ticket(self, reference: str) -> TicketStatus:
+        """The issue now. A moved issue answers under its old key with the new one; its id never changes."""
+        self.door.purpose = "read ticket"
+        return self._read(reference, "")
+
+    def _read(self, reference: str, marker: str) -> TicketStatus:
+        path = f"issue/{quote(reference, safe='')}"
+        issue = self._get(path, params={"fields": ",".join(STATUS_FIELDS)})
+        return answers.status(issue, self._browse, marker)
+
+    def ticket_reference(self, text: str) -> str:
+        """The issue key in a pasted key or link."""
+        found = _KEY.findall(text.strip().upper())
+        if not found:
+            message = "Enter an issue key such as OPS-45, or paste the issue's link."
+            raise InvalidInput(message, field_errors={"reference": message}, sent=False)
+        return str(found[-1])
+
+    def _browse(self, key: str) -> str:
+        return f"{self.base}/browse/{quote(key, safe='')}"
+
+    # -- wire -------------------------------------------------------------------------------------------------------
+
+    def _pages(self, path: str, names: tuple[str, ...], **params: str) -> Iterator[dict[str, Any]]:
+        start = 0
+        for _ in range(MOST_PAGES):
+            answer = self._get(path, params={**params, "startAt": str(start), "maxResults": "50"})
+            entries = next((answer[name] for name in names if isinstance(answer.get(name), list)), None)
+            if entries is None:
+                raise UnexpectedAnswer("Jira's list has an unknown form.", next_step="Try again later.")
+            yield from entries
+            start += len(entries)
+            if not entries or answer.get("isLast") or start >= int(answer.get("total", start + 1)):
+                return
+
+    def _get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+        return self._call("GET", path, params=params)
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call(method, path, json=body)
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        url = f"{self.base}/rest/api/3/{path}"
+        try:
+            response = self._session.request(method, url, **arguments)
+        except JIRAError as error:
+            raise answers.error(error.response) from None
+        answers.refuse_anonymous(response)
+        return None if response.status_code == 204 else read_json(response, "Jira")

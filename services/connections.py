@@ -1,0 +1,270 @@
+"""Connections: set up, try, check, change, switch off, disconnect."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import providers
+from extensions import db
+from models import OPEN_STATES, Connection, ConnectionStatus, IntegrationUser, Ticket
+from providers.base import CheckResult, ConnectionValues, Provider, utcnow
+from providers.errors import AuthenticationFailed, NotAllowed, ProviderError
+from services import events, outbound, store
+from services.actors import Actor, Permission
+from services.attempts import Caller, Ledger
+from services.errors import Missing, Refused
+
+FAILURES_UNTIL_ATTENTION = 3
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was typed into a connection's dialog. Secrets left blank are absent from `credentials`."""
+
+    auth_method: str
+    settings: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
+    description: str = ""
+    expires_on: dt.date | None = None
+
+
+def get(actor: Actor, connection_id: int) -> Connection:
+    """The connection. Raises Missing when it is absent or this actor may not manage connections."""
+    if not actor.may(Permission.CONNECTION_MANAGE):
+        raise Missing(f"Connection {connection_id}")
+    connection = store.get(Connection, connection_id)
+    providers_or_missing(connection.provider_key)
+    return connection
+
+
+def providers_or_missing(key: str) -> Provider:
+    """The provider. Raises Missing when this installation does not know it."""
+    try:
+        return providers.get(key)
+    except KeyError:
+        raise Missing(f"provider {key}") from None
+
+
+def listed() -> dict[str, list[Connection]]:
+    """All connections by provider key, oldest first."""
+    found: dict[str, list[Connection]] = {}
+    for connection in db.session.scalars(select(Connection).order_by(Connection.id)):
+        found.setdefault(connection.provider_key, []).append(connection)
+    return found
+
+
+def with_capability(capability: type) -> Sequence[Connection]:
+    """Connections that are switched on and whose provider has the capability."""
+    keys = [provider.key for provider in providers.all_providers() if provider.can(capability)]
+    chosen = select(Connection).where(Connection.provider_key.in_(keys), Connection.enabled).order_by(Connection.id)
+    return db.session.scalars(chosen).all()
+
+
+def try_out(actor: Actor, provider: Provider, typed: Typed, stored: Connection | None = None) -> CheckResult:
+    """Check the typed values. Saves nothing.
+
+    Raises:
+        InvalidInput: a value cannot be used; `field_errors` has our field names.
+        Refused: a secret must be typed again because the address changed.
+        ProviderError: what the provider said.
+    """
+    values = _values(provider, typed, stored)
+    return _check(actor, provider, values, name=_name(provider, typed), connection_id=stored.id if stored else None)
+
+
+def create(actor: Actor, provider: Provider, typed: Typed) -> Connection:
+    """Check the typed values and, when they work, store them as a new connection. Raises as `try_out`."""
+    values = _values(provider, typed, None)
+    result = _check(actor, provider, values, name=_name(provider, typed))
+    now = utcnow()
+    with store.write() as session:
+        connection = Connection(
+            provider_key=provider.key,
+            slug=f"{provider.key.replace('_', '-')}-{secrets.token_hex(4)}",
+            uid=secrets.token_hex(16),
+            description=typed.description,
+            auth_method=typed.auth_method,
+            settings=dict(values.settings),
+            credentials_version=0,
+            credential_expires_on=typed.expires_on,
+            installed_by_id=actor.id,
+            created_at=now,
+            updated_at=now,
+        )
+        connection.seal(dict(values.credentials), origin=provider.origin(values.settings))
+        note_success(connection, result)
+        session.add(connection)
+        session.flush()
+        _event(session, actor, "connection.created", connection, {"secrets": sorted(values.credentials)})
+    return connection
+
+
+def update(actor: Actor, connection: Connection, typed: Typed) -> Connection:
+    """Check the typed values with the kept secrets filled in and store them. A switched-off connection is stored unchecked.
+
+    Raises as `try_out`; nothing that was stored changes then.
+    """
+    provider = providers.get(connection.provider_key)
+    values = _values(provider, typed, connection)
+    result = None
+    if connection.enabled:
+        result = _check(actor, provider, values, name=_name(provider, typed), connection_id=connection.id)
+    with store.write() as session:
+        current = store.locked(session, Connection, connection.id)
+        if current.credentials_version != connection.credentials_version:
+            raise Refused("Somebody else changed this connection meanwhile. Open it again and repeat your change.")
+        changed = _changes(current, typed, values.settings)
+        current.settings = dict(values.settings)
+        current.auth_method = typed.auth_method
+        current.description = typed.description
+        current.credential_expires_on = typed.expires_on
+        current.updated_at = utcnow()
+        if typed.credentials:
+            current.seal(dict(values.credentials), origin=provider.origin(values.settings))
+        if result:
+            note_success(current, result)
+        _event(session, actor, "connection.updated", current, {"changed": changed})
+    return current
+
+
+def _changes(current: Connection, typed: Typed, settings: Mapping[str, str]) -> list[str]:
+    """Names of what changes, never the values."""
+    changed = [name for name, value in settings.items() if current.settings.get(name) != value]
+    changed += [name for name in typed.credentials]
+    if current.description != typed.description:
+        changed.append("description")
+    if current.credential_expires_on != typed.expires_on:
+        changed.append("credential_expires_on")
+    return sorted(changed)
+
+
+def check(actor: Actor, connection: Connection) -> Connection:
+    """Ask the provider now whether the connection works and remember the answer.
+
+    Raises Refused when it is switched off (it makes no calls then) and ProviderError with what the provider said; both after
+    the outcome was stored.
+    """
+    if not connection.enabled:
+        raise Refused("This connection is switched off and makes no calls. Switch it on first.")
+    version = connection.credentials_version
+    try:
+        result = outbound.client_for(connection, actor).check()
+    except ProviderError as error:
+        note(connection.id, version, error)
+        raise
+    with store.write() as session:
+        current = store.locked(session, Connection, connection.id)
+        if current.credentials_version == version:
+            note_success(current, result)
+    return current
+
+
+def note(connection_id: int, version: int, error: ProviderError) -> None:
+    """Remember a failure, unless the connection was changed meanwhile: the outcome then belongs to older values.
+
+    Refused credentials or a missing permission need attention at once; anything else after three failures in a row.
+    """
+    with store.write() as session:
+        current = store.locked(session, Connection, connection_id)
+        if current.credentials_version != version:
+            return
+        current.failures += 1
+        current.last_checked_at = utcnow()
+        current.last_error = " ".join(part for part in (error.cause, error.next_step) if part)
+        current.last_attempt_id = error.attempt_id
+        definite = isinstance(error, AuthenticationFailed | NotAllowed)
+        if definite or current.failures >= FAILURES_UNTIL_ATTENTION:
+            current.status = ConnectionStatus.NEEDS_ATTENTION
+
+
+def note_success(connection: Connection, result: CheckResult) -> None:
+    """Remember that a check went well."""
+    now = utcnow()
+    connection.status = ConnectionStatus.WORKS
+    connection.last_checked_at = connection.last_ok_at = now
+    connection.failures = 0
+    connection.last_error = ""
+    connection.last_attempt_id = None
+    connection.external_account = asdict(result.account)
+
+
+def switch(actor: Actor, connection: Connection, *, on: bool) -> Connection:
+    """Switch the connection on or off. Off means: no call at all."""
+    with store.write() as session:
+        current = store.locked(session, Connection, connection.id)
+        current.enabled = on
+        current.updated_at = utcnow()
+        _event(session, actor, "connection.switched_on" if on else "connection.switched_off", current)
+    return current
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What disconnecting would mean, in numbers."""
+
+    integration_users: int
+    open_tickets: int
+
+
+def consequences(connection: Connection) -> Consequences:
+    """Count what hangs on a connection."""
+    people = select(func.count()).where(IntegrationUser.connection_id == connection.id).scalar_subquery()
+    tickets = (
+        select(func.count())
+        .where(Ticket.connection_id == connection.id, Ticket.state.in_(OPEN_STATES))
+        .scalar_subquery()
+    )
+    row = db.session.execute(select(people, tickets)).one()
+    return Consequences(*row)
+
+
+def disconnect(actor: Actor, connection: Connection) -> None:
+    """Remove the connection, its secrets and its integration users. Tickets stay, with their links."""
+    with store.write() as session:
+        current = store.locked(session, Connection, connection.id)
+        _event(session, actor, "connection.disconnected", current)
+        session.delete(current)
+
+
+def _values(provider: Provider, typed: Typed, stored: Connection | None) -> ConnectionValues:
+    """Typed values with kept secrets filled in, only ever for the origin the secrets were entered for."""
+    settings = provider.client.clean(typed.settings)
+    credentials = dict(typed.credentials)
+    secret_fields = [f for f in provider.auth_method(typed.auth_method).fields if f.secret]
+    blank = [f for f in secret_fields if f.name not in credentials]
+    if stored is not None and blank and stored.credentials:
+        if stored.origin != provider.origin(settings) or stored.auth_method != typed.auth_method:
+            text = "Type it again: the address it was entered for has changed."
+            raise Refused(
+                f"The address changed, so {blank[0].label} must be typed again.",
+                field_errors={f.name: text for f in blank},
+            )
+        kept = stored.for_client().credentials
+        credentials = {**{f.name: kept[f.name] for f in blank if f.name in kept}, **credentials}
+    return ConnectionValues(stored.id if stored else None, typed.auth_method, settings, credentials)
+
+
+def _check(
+    actor: Actor, provider: Provider, values: ConnectionValues, *, name: str, connection_id: int | None = None
+) -> CheckResult:
+    ledger = Ledger(Caller(actor, provider.key, connection_id, name))
+    key = f"connection:{connection_id}" if connection_id else f"new:{provider.key}"
+    return outbound.open_client(provider, values, ledger, key=key).check()
+
+
+def _name(provider: Provider, typed: Typed) -> str:
+    return typed.description or provider.tenant(dict(typed.settings))
+
+
+def _event(
+    session: Session, actor: Actor, action: str, connection: Connection, details: dict[str, Any] | None = None
+) -> None:
+    name = f"{providers.get(connection.provider_key).label}: {outbound.display_name(connection)}"
+    events.record(session, actor, action, kind="connection", target_id=connection.id, target=name, details=details)
