@@ -1,0 +1,114 @@
+"""Gathering what the ticket dialog offers, and drawing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, request
+
+from blueprints.access import actor
+from blueprints.errors import provider_message
+from blueprints.rendering import Message, render
+from forms.tickets import Dialog, TicketForm, ticket_form, undrawable
+from models import Connection, Incident
+from providers.base import CreatesTickets, Step
+from providers.errors import ProviderError
+from services import connections, destinations, integration_users, outbound, ticket_care
+
+PEOPLE_IN_LIST = 200
+
+
+def gather(incident: Incident, typed: Mapping[str, str]) -> tuple[Dialog, Message | None]:
+    """Everything there is to choose from, given what is chosen already; and what could not be asked for."""
+    usable = connections.with_capability(CreatesTickets)
+    connection = _chosen(usable, typed.get("connection", ""), incident)
+    dialog = Dialog(connections=[(str(c.id), outbound.display_name(c)) for c in usable])
+    if connection is None:
+        return dialog, None
+    people = integration_users.choices(connection.id, typed.get("person_search", ""), PEOPLE_IN_LIST)
+    dialog.people = [(str(p.id), f"{p.name} ({p.email})") for p in people]
+    dialog.people_by_external_id = [(p.external_id, p.name) for p in people]
+    chosen: dict[str, str] = {"connection": str(connection.id)}
+    if len(people) == 1:
+        chosen["integration_user"] = str(people[0].id)
+    dialog.chosen = chosen
+    try:
+        dialog.steps = list(_steps(connection, typed, chosen))
+        destination = {step.key: chosen.get(step.key, "") for step, _ in dialog.steps}
+        if all(destination.values()):
+            dialog.schema = destinations.schema(actor(), connection, destination)
+    except ProviderError as error:
+        return dialog, provider_message(error, connection.provider_key)
+    return dialog, None
+
+
+def _chosen(usable: Any, typed: str, incident: Incident) -> Connection | None:
+    """The integration chosen in the form, else the first one without a ticket of this incident."""
+    if typed:
+        return next((c for c in usable if str(c.id) == typed), None)
+    taken = {t.connection_id for t in ticket_care.of_incident(incident.id) if t.is_open}
+    return next((c for c in usable if c.id not in taken), usable[0] if usable else None)
+
+
+def _steps(connection: Connection, typed: Mapping[str, str], chosen: dict[str, str]) -> Any:
+    """Each step with its choices; typed values win, then what was used last, then the only choice there is."""
+    path: dict[str, str] = {}
+    for step in destinations.steps(connection):
+        choices = destinations.choices(actor(), connection, step.key, dict(path))
+        value = _pick(step, choices, typed, connection)
+        if value:
+            path[step.key] = chosen[step.key] = value
+        yield step, choices
+        if not value:
+            return
+
+
+def _pick(step: Step, choices: Any, typed: Mapping[str, str], connection: Connection) -> str:
+    values = {choice.value for choice in choices}
+    same_connection = typed.get("connection", "") in ("", str(connection.id))
+    candidates = [typed.get(step.key, "") if same_connection else "", str(connection.destination.get(step.key, ""))]
+    if len(choices) == 1:
+        candidates.append(choices[0].value)
+    return next((value for value in candidates if value in values), "")
+
+
+def build(incident: Incident) -> tuple[TicketForm, Message | None]:
+    """The form for what is typed so far."""
+    dialog, trouble = gather(incident, request.form if request.method == "POST" else request.args)
+    form = ticket_form(dialog, incident)
+    _complete_choices(form, dialog)
+    return form, trouble
+
+
+def _complete_choices(form: TicketForm, dialog: Dialog) -> None:
+    """Selections the page could not have known (a remembered project) are filled in; typed ones stay."""
+    for step, choices in dialog.steps:
+        values = {choice.value for choice in choices}
+        if form[step.key].data not in values:
+            form[step.key].data = dialog.chosen.get(step.key, "")
+    if form.connection.data in (None, "") and dialog.chosen.get("connection"):
+        form.connection.data = dialog.chosen["connection"]
+    if form.integration_user.data not in {value for value, _ in dialog.people}:
+        form.integration_user.data = dialog.chosen.get("integration_user", "")
+
+
+def draw(
+    incident: Incident, form: TicketForm, page: dict[str, Any], *, status: int = 200, message: Message | None = None
+) -> Response:
+    """The dialog, alone for htmx or on the incident's page."""
+    blocked = undrawable(form.dialog.schema)
+    context = {
+        "incident": incident,
+        "form": form,
+        "dialog_state": form.dialog,
+        "blocked": blocked,
+        "message": message,
+        "dialog": "incidents/_ticket_dialog.html",
+    }
+    return render(
+        "incidents/detail.html",
+        partial="incidents/_ticket_dialog.html",
+        status=status,
+        **{**page, **context},
+    )
