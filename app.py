@@ -13,6 +13,7 @@ import commands
 from blueprints import context, errors, headers, sessions, static_files
 from config import Settings, load_settings
 from extensions import csrf, db, login_manager, migrate
+from providers.http import set_total_limit
 from services import keys, logs, runtime, store
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -34,6 +35,8 @@ def create_app(settings: Settings | None = None, **changes: Any) -> Flask:
     _configure(app, chosen)
     logs.configure()
     runtime.install(app, chosen)
+    # Outside calls may fill half of the threads; the other half goes on serving pages.
+    set_total_limit(max(1, chosen.web_threads // 2))
     if chosen.trusted_proxies:
         hops = chosen.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
@@ -55,7 +58,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
         WTF_CSRF_TIME_LIMIT=None,  # tokens live as long as the session they are bound to
-        WTF_CSRF_SSL_STRICT=False,  # no Referer is sent (Referrer-Policy); Fetch metadata and Origin are checked instead
+        WTF_CSRF_SSL_STRICT=False,  # no Referer is sent; Fetch metadata and Origin are checked instead
         TEMPLATES_AUTO_RELOAD=False,
     )
     app.session_interface = sessions.PatchpanelSessions()
@@ -64,7 +67,9 @@ def _configure(app: Flask, settings: Settings) -> None:
 def _engine_options(settings: Settings) -> dict[str, Any]:
     if settings.database_url.startswith("sqlite"):
         return {"connect_args": {"timeout": 5, "check_same_thread": False}}
-    return {"pool_size": settings.web_threads, "max_overflow": 4, "pool_pre_ping": True}
+    # Without prepared statements: a generic plan does not use the trigram indexes.
+    driver = {"prepare_threshold": None}
+    return {"pool_size": settings.web_threads, "max_overflow": 4, "pool_pre_ping": True, "connect_args": driver}
 
 
 def _extend(app: Flask) -> None:

@@ -46,8 +46,8 @@ TABLE: tuple[Mount, ...] = (
 def register(app: Flask) -> None:
     """Mount every blueprint of the table."""
     for mount in TABLE:
-        if mount.entry is Entry.SIGNED_IN:
-            # A blueprint keeps its hooks when several applications are made in one process.
-            if access.must_be_signed_in not in mount.blueprint.before_request_funcs.get(None, []):
-                mount.blueprint.before_request(access.must_be_signed_in)
+        # A blueprint keeps its hooks when several applications are made in one process.
+        hooks = mount.blueprint.before_request_funcs.get(None, [])
+        if mount.entry is Entry.SIGNED_IN and access.must_be_signed_in not in hooks:
+            mount.blueprint.before_request(access.must_be_signed_in)
         app.register_blueprint(mount.blueprint, url_prefix=mount.prefix or None)

@@ -54,7 +54,9 @@ def _begin() -> None:
 
 
 def _same_site() -> None:
-    """Refuse changes that another site's page sends; the form token is checked besides (Fetch metadata, then Origin)."""
+    """Refuse changes that another site's page sends; the form token is checked besides (Fetch metadata, then
+    Origin).
+    """
     if request.method in SAFE:
         return
     site = request.headers.get("Sec-Fetch-Site")

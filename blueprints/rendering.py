@@ -26,7 +26,7 @@ def is_htmx() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def render(page: str, *, partial: str = "", status: int = 200, **context: Any) -> Response:
+def render(page: str, /, *, partial: str = "", status: int = 200, **context: Any) -> Response:
     """The page, or only its partial when htmx asks.
 
     Args:

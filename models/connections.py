@@ -62,11 +62,7 @@ class Connection(db.Model):  # type: ignore[misc, name-defined]
         """Store these credentials as a new version bound to this row and origin; earlier ones are gone."""
         self.credentials_version += 1
         self.origin = origin
-        self.credentials = {name: crypto.seal(value, self._context(name)) for name, value in values.items()}
-
-    def reseal(self, values: dict[str, str]) -> None:
-        """Replace some credentials and keep the others, all for the same origin."""
-        self.seal({**self._opened(), **values}, origin=self.origin)
+        self.credentials = {name: crypto.seal(value, self.context(name)) for name, value in values.items()}
 
     def for_client(self) -> ConnectionValues:
         """The frozen copy a client works with: the only way credentials leave the model.
@@ -78,9 +74,10 @@ class Connection(db.Model):  # type: ignore[misc, name-defined]
         )
 
     def _opened(self) -> dict[str, str]:
-        return {name: crypto.unseal(sealed, self._context(name)) for name, sealed in self.credentials.items()}
+        return {name: crypto.unseal(sealed, self.context(name)) for name, sealed in self.credentials.items()}
 
-    def _context(self, field: str) -> crypto.Context:
+    def context(self, field: str) -> crypto.Context:
+        """Where the sealed value of this field belongs."""
         return crypto.Context("connections", self.uid, field, self.credentials_version, self.origin)
 
 

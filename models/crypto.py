@@ -1,7 +1,8 @@
 """Sealing of credentials: the only file that sees both key and plaintext.
 
-Each stored value has its own random data key (AES-256-GCM); the data key is wrapped by the newest key of the key ring. Both
-layers authenticate the value's context, so a sealed value moved to another row, field, version or origin does not open.
+Each stored value has its own random data key (AES-256-GCM); the data key is wrapped by the newest key of the key
+ring. Both layers authenticate the value's context, so a sealed value moved to another row, field, version or origin
+does not open.
 """
 
 from __future__ import annotations

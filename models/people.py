@@ -77,7 +77,9 @@ class OneTimeToken(db.Model):  # type: ignore[misc, name-defined]
 
 
 class SignInFailure(db.Model):  # type: ignore[misc, name-defined]
-    """One wrong sign-in, counted by all processes. `key` is a hash of what is being counted, never an e-mail address."""
+    """One wrong sign-in, counted by all processes. `key` is a hash of what is being counted, never an e-mail
+    address.
+    """
 
     __tablename__ = "sign_in_failures"
 

@@ -64,6 +64,13 @@ def read_json(response: requests.Response, label: str) -> Any:
     return data
 
 
+def amend(response: requests.Response, outcome: str, message: str) -> None:
+    """Correct the ledger row of an answer whose status said success but whose content says otherwise."""
+    correct = getattr(response, "amend", None)
+    if correct is not None:
+        correct(outcome, message)
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
@@ -80,6 +87,7 @@ def _deeper_than(data: Any, limit: int) -> bool:
 
 
 def _unexpected(response: requests.Response, cause: str) -> UnexpectedAnswer:
+    amend(response, "bad_answer", cause)
     error = UnexpectedAnswer(cause, next_step=_WRONG_PRODUCT, vendor_status=response.status_code)
     error.attempt_id = getattr(response, "attempt_id", None)
     return error

@@ -27,7 +27,7 @@ class FieldKind(StrEnum):
     TEXT = "text"
     URL = "url"
     EMAIL = "email"
-    SECRET = "password"
+    SECRET = "password"  # noqa: S105 - the kind of input, not a password
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What can go wrong when speaking to a provider.
 
-Every client raises one of these and nothing else. The sentence in `str(error)` is for people; the class is for the program:
-status of a connection, state of a ticket and HTTP answer all follow from the class (see `services/connections.py`,
-`services/tickets.py`, `blueprints/errors.py`).
+Every client raises one of these and nothing else. The sentence in `str(error)` is for people; the class is for the
+program: status of a connection, state of a ticket and HTTP answer all follow from the class (see
+`services/connections.py`, `services/tickets.py`, `blueprints/errors.py`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class ProviderError(Exception):
     Args:
         cause: one plain sentence that says what happened ("Jira refused the e-mail address and API token.").
         next_step: one plain sentence that says what to do now; may be empty.
-        sent: False when it is certain that no byte of the request reached the provider, so a create may be repeated at once.
-        vendor_status: HTTP (or SMTP) status of the answer, None when there was none.
+        sent: False when it is certain that no byte of the request reached the provider, so a create may be repeated
+        at once. vendor_status: HTTP (or SMTP) status of the answer, None when there was none.
         vendor_code: the provider's own machine code, "" when it gave none.
         vendor_message: the provider's own words, already shortened and without secrets.
     """

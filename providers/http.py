@@ -12,7 +12,8 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from providers.addresses import Policy
-from providers.answers import error_for, read_json, retry_after
+from providers.answers import amend, error_for, read_json, retry_after
 from providers.base import Recorder
 from providers.bulkheads import bulkheads, set_total_limit
 from providers.errors import Busy, Unreachable
@@ -30,7 +31,7 @@ from providers.redaction import Redactor, credential_of
 from providers.sockets import Deadline, Line, make_line, tls_context
 from providers.targets import Forbidden, Target, bad_url, place
 
-__all__ = ["Door", "GuardedAdapter", "error_for", "read_json", "retry_after", "set_total_limit"]
+__all__ = ["Door", "GuardedAdapter", "amend", "error_for", "read_json", "retry_after", "set_total_limit"]
 
 Describe = Callable[[requests.Response], tuple[str, str]]
 
@@ -149,6 +150,7 @@ class GuardedAdapter(HTTPAdapter):
             response = self._call(request)
             ending = self._finish(response, redactor)
             response.attempt_id = attempt  # type: ignore[attr-defined]  # read by error_for and by the clients
+            response.amend = partial(self._amend, attempt, ending, started, redactor)  # type: ignore[attr-defined]  # read by `amend`
             return response
         except Trouble as trouble:
             error = trouble.error
@@ -176,6 +178,12 @@ class GuardedAdapter(HTTPAdapter):
                 message=ending.message,
                 duration_ms=round((time.monotonic() - started) * 1000),
             )
+
+    def _amend(
+        self, attempt: int | None, ending: _Ending, started: float, redactor: Redactor, outcome: str, message: str
+    ) -> None:
+        """Correct the ledger: a status alone is not success, and only the reader of the body knows."""
+        self._after(attempt, replace(ending, outcome=outcome, message=redactor.shorten(message)), started)
 
     def _finish(self, response: requests.Response, redactor: Redactor) -> _Ending:
         """Attach what `error_for` needs, and say how the call ended."""

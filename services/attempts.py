@@ -79,7 +79,9 @@ class Ledger:
 
 
 class CreateLedger(Ledger):
-    """Ledger of a create: its row opens and closes in the ticket's own commits, follow-up calls get rows of their own."""
+    """Ledger of a create: its row opens and closes in the ticket's own commits, follow-up calls get rows of their
+    own.
+    """
 
     def __init__(self, caller: Caller) -> None:
         super().__init__(caller)

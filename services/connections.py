@@ -107,7 +107,8 @@ def create(actor: Actor, provider: Provider, typed: Typed) -> Connection:
 
 
 def update(actor: Actor, connection: Connection, typed: Typed) -> Connection:
-    """Check the typed values with the kept secrets filled in and store them. A switched-off connection is stored unchecked.
+    """Check the typed values with the kept secrets filled in and store them. A switched-off connection is stored
+    unchecked.
 
     Raises as `try_out`; nothing that was stored changes then.
     """
@@ -148,8 +149,8 @@ def _changes(current: Connection, typed: Typed, settings: Mapping[str, str]) -> 
 def check(actor: Actor, connection: Connection) -> Connection:
     """Ask the provider now whether the connection works and remember the answer.
 
-    Raises Refused when it is switched off (it makes no calls then) and ProviderError with what the provider said; both after
-    the outcome was stored.
+    Raises Refused when it is switched off (it makes no calls then) and ProviderError with what the provider said;
+    both after the outcome was stored.
     """
     if not connection.enabled:
         raise Refused("This connection is switched off and makes no calls. Switch it on first.")

@@ -30,7 +30,8 @@ def choices(actor: Actor, connection: Connection, step: str, chosen: Mapping[str
 def schema(actor: Actor, connection: Connection, destination: Mapping[str, str]) -> DestinationSchema:
     """The fields a destination demands. Raises ProviderError."""
     key = (*_of(connection), "schema", tuple(sorted(destination.items())))
-    return _cached(key, lambda: outbound.client_for(connection, actor).schema(destination))
+    found: DestinationSchema = _cached(key, lambda: outbound.client_for(connection, actor).schema(destination))
+    return found
 
 
 def forget(connection_id: int) -> None:

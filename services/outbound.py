@@ -6,6 +6,7 @@ from typing import Any
 
 import providers
 from models import Connection
+from models.crypto import CannotOpen
 from providers.base import Client, ConnectionValues, Provider
 from providers.http import Door
 from services import store
@@ -39,6 +40,9 @@ def client_for(
     """
     provider = providers.get(connection.provider_key)
     values = connection.for_client()
+    if provider.origin(values.settings) != connection.origin:
+        # Not reachable through our own doors: somebody changed the row behind our back.
+        raise CannotOpen("The address of this connection is not the one its secret was typed for.")
     recorder = ledger or Ledger(caller(actor, connection))
     return open_client(provider, values, recorder, key=f"connection:{connection.id}", seconds=seconds)
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, or_, tuple_
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from extensions import db
 from services.errors import Refused
@@ -53,7 +54,14 @@ def page(
     if values is not None:
         statement = statement.where(_after(steps, values))
     ordered = statement.order_by(*(o.column.desc() if o.descending else o.column.asc() for o in steps))
-    result = db.session.execute(ordered.limit(limit + 1))
+    try:
+        result = db.session.execute(ordered.limit(limit + 1))
+    except (DBAPIError, StatementError):
+        if not cursor:
+            raise
+        # A cursor somebody changed by hand: of the wrong type, or a number no column holds.
+        db.session.rollback()
+        raise _no_cursor() from None
     rows = list(result.unique().scalars() if scalars else result)
     more = len(rows) > limit
     rows = rows[:limit]
@@ -68,7 +76,13 @@ def page(
 
 
 def _after(steps: Sequence[Order], values: Sequence[Any]) -> ColumnElement[bool]:
-    """(a, b) after (x, y): a after x, or a equal x and b after y."""
+    """(a, b) after (x, y): a after x, or a equal x and b after y.
+
+    Columns that all run the same way are compared as one row: only then do the databases enter an index at the place.
+    """
+    if len({step.descending for step in steps}) == 1:
+        row = tuple_(*(step.column for step in steps))
+        return row < tuple_(*values) if steps[0].descending else row > tuple_(*values)
     choices = []
     for position, step in enumerate(steps):
         equal = [earlier.column == value for earlier, value in zip(steps[:position], values, strict=False)]
@@ -93,4 +107,8 @@ def _decode(cursor: str, expected: int) -> tuple[bool, list[Any]]:
             raise ValueError
         return bool(backwards), [dt.datetime.fromisoformat(v["t"]) if isinstance(v, dict) else v for v in values]
     except (ValueError, TypeError, KeyError, binascii.Error):
-        raise Refused("This page address is not valid any more. Start again from the first page.") from None
+        raise _no_cursor() from None
+
+
+def _no_cursor() -> Refused:
+    return Refused("This page address is not valid any more. Start again from the first page.")

@@ -1,7 +1,7 @@
 """The only place that opens and ends database transactions.
 
-One `with store.write()` block is one short transaction. No outside call happens inside one: `assert_free` is called by the
-outbound ledger before every call.
+One `with store.write()` block is one short transaction. No outside call happens inside one: `assert_free` is called
+by the outbound ledger before every call.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Row = TypeVar("Row")
 def write() -> Iterator[Session]:
     """One write transaction: committed at the end, rolled back on any exception.
 
-    On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a transaction that begins as a reader and writes later fails with
-    "database is locked" whenever somebody else wrote in between.
+    On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a transaction that begins as a reader and writes
+    later fails with "database is locked" whenever somebody else wrote in between.
     """
     session = db.session()
     if session.info.get("writing"):

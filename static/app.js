@@ -1,15 +1,16 @@
-// Dialogs, copying, relative times, dismissing, one submit at a time. Pages work without it.
+// Pages work without this.
 const box = document.getElementById("dialog");
 const on = (name, run, capture) => document.addEventListener(name, run, capture);
 const byId = (id) => document.getElementById(id);
 document.documentElement.classList.add("js");
 
-// ---- dialogs: what lands in #dialog becomes modal; when it empties, focus returns to the opener ----
+// ---- dialogs: what lands in #dialog becomes modal; emptied, it gives the focus back
 const FIELD = "input:not([type=hidden],[readonly]), select, textarea";
 let opener = {}; // what was pressed; its address and the ids around it, should it be replaced
 let home = null; // where to go when the page itself came with the dialog
 let shown = false;
-let typed = []; // secrets survive a form that comes back: the server never sends them
+let stood = ""; // id of the focused field
+let typed = []; // secrets: the server never sends them back
 const current = () => box.querySelector("dialog");
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
@@ -27,7 +28,8 @@ function show(dialog) {
   const alert = dialog.querySelector("[role=alert], [role=status]");
   const field = all(FIELD, dialog).find((e) => !e.disabled && e.checkVisibility());
   if (alert) alert.tabIndex = -1;
-  (alert || field || dialog.querySelector("h2")).focus();
+  (alert || byId(stood) || field || dialog.querySelector("h2")).focus(); // a redrawn dialog keeps the focus
+  stood = "";
 }
 
 function giveBack() {
@@ -61,7 +63,7 @@ on("cancel", (event) => {
   close();
 }, true);
 
-// ---- one submit at a time ----
+// ---- one submit at a time
 function busy(form) {
   const had = document.activeElement;
   const stopped = [...form.elements].filter((e) => e.type === "submit" && !e.disabled);
@@ -95,16 +97,17 @@ on("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
   ends.get(xhr)?.();
 });
 
-// ---- alerts: in the open dialog, else on the page ----
+// ---- alerts: in the open dialog, else on the page
 const alerts = () => current()?.querySelector(".dialog-alerts") || byId("alerts");
 on("htmx:beforeSwap", ({ detail }) => {
+  stood = box.contains(document.activeElement) && document.activeElement.id;
   if (detail.target.id === "alerts") detail.target = alerts();
   else typed = detail.requestConfig.verb === "post" ? all("[type=password]", box) : [];
 });
 const unanswered = () => alerts().replaceChildren(byId("no-answer").content.cloneNode(true));
 for (const name of ["sendError", "timeout"]) on("htmx:" + name, unanswered);
 
-// ---- clicks ----
+// ---- clicks
 async function copy(button) {
   const source = document.querySelector(button.dataset.copy);
   const label = button.querySelector("span") || button;
@@ -135,7 +138,7 @@ on("click", (event) => {
   if (menu && !menu.contains(event.target)) menu.open = false;
 });
 
-// ---- "5 min ago" stays true, worded as by the server's filter `ago` ----
+// ---- "5 min ago" stays true, worded as by the server's filter `ago`
 const UNITS = [[3600, 60, "min"], [86400, 3600, "hour"], [2592000, 86400, "day"]];
 setInterval(() => {
   for (const time of all("time[data-relative]")) {

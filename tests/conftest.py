@@ -243,7 +243,9 @@ def person(connected: Connection) -> IntegrationUser:
 @pytest.fixture
 def incident(app: Flask) -> Incident:
     """An incident without a ticket."""
-    draft = incidents.Draft(title="Disk almost full", description="On db-1.\nhttps://example.com/alerts/1", severity="high")
+    draft = incidents.Draft(
+        title="Disk almost full", description="On db-1.\nhttps://example.com/alerts/1", severity="high"
+    )
     return incidents.create(COMMAND_LINE, draft)
 
 

@@ -1,7 +1,7 @@
 """Reading what Jira answers: people, issues, errors.
 
-Facts about Jira's error shapes and its treatment of wrong credentials as an anonymous visitor stem from Atlassian's REST v3
-description and measured replies; docs/providers.md lists them.
+Facts about Jira's error shapes and its treatment of wrong credentials as an anonymous visitor stem from Atlassian's
+REST v3 description and measured replies; docs/providers.md lists them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jira.resilientsession import parse_errors
 
 from providers.base import Person, TicketDraft, TicketStatus
 from providers.errors import AuthenticationFailed, NotFound, ProviderError, UnexpectedAnswer, Unreachable
-from providers.http import error_for
+from providers.http import amend, error_for
 from providers.jira import adf, fields
 
 SUMMARY_LIMIT = 255
@@ -69,6 +69,7 @@ def refuse_anonymous(response: requests.Response) -> None:
     """Raise AuthenticationFailed when a 2xx was given to an anonymous visitor: our credentials were refused."""
     refused = _refused_credentials(response)
     if refused is not None:
+        amend(response, "refused", refused.cause)
         raise refused
 
 

@@ -1,7 +1,8 @@
 """The Jira Cloud client: e-mail and API token, REST v3, on the `jira` package's session and error parsing.
 
-The package is used with its retries off (it repeats POSTs), without its server-info call (which proves nothing) and with our
-guarded adapter under its session. A JIRAError is mapped at once and never printed: its text holds headers and bodies.
+The package is used with its retries off (it repeats POSTs), without its server-info call (which proves nothing) and
+with our guarded adapter under its session. A JIRAError is mapped at once and never printed: its text holds headers
+and bodies.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
     # -- people -----------------------------------------------------------------------------------------------------
 
     def find_people(self, email: str) -> Sequence[Person]:
-        """People whose e-mail is exactly this. Jira matches hidden addresses too but then leaves them out of the answer.
+        """People whose e-mail is exactly this. Jira matches hidden addresses too but then leaves them out of the
+        answer.
 
         Raises NotAllowed when the account may not search people: Jira answers that with an empty list.
         """
