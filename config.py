@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from providers.addresses import SETTING as ALLOW
 from providers.addresses import parse_allow
 
 INSTANCE = Path(__file__).resolve().parent / "instance"
+TASKS = ("settle",)  # what PATCHPANEL_INTERVALS may name
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 
 class SettingsError(ValueError):
@@ -28,22 +35,28 @@ class Setting:
     read: Callable[[str], Any] = str
 
 
+def _number(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
 def _whole(text: str) -> int:
-    number = int(text)
+    number = _number(text)
     if number < 0:
         raise ValueError("must not be negative")
     return number
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = _number(text)
     if number < 1:
         raise ValueError("must be at least 1")
     return number
 
 
 def _port(text: str) -> int:
-    number = int(text)
+    number = _number(text)
     if not 0 < number < 65536:
         raise ValueError("must be between 1 and 65535")
     return number
@@ -59,27 +72,64 @@ def _database(text: str) -> str:
     """PostgreSQL addresses are accepted without naming a driver."""
     for prefix in ("postgresql://", "postgres://"):
         if text.startswith(prefix):
-            return "postgresql+psycopg://" + text.removeprefix(prefix)
+            text = "postgresql+psycopg://" + text.removeprefix(prefix)
     if not text.startswith(("postgresql+psycopg://", "sqlite://")):
         raise ValueError("must begin with sqlite:// or postgresql://")
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("must look like postgresql://user@host:5432/name or sqlite:///path/to/file") from None
+    if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("must name a file, because several processes use it: sqlite:///path/to/file")
     return text
 
 
 def _base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query):
+    if text and not _is_origin(text):
         raise ValueError("must look like https://patchpanel.example.com")
     return text.rstrip("/")
 
 
+def _is_origin(text: str) -> bool:
+    """Whether it is scheme, host and perhaps a port, and nothing else."""
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return False
+    return named and parts.scheme in ("http", "https") and not (parts.path.strip("/") or parts.query or parts.fragment)
+
+
 def _allow(text: str) -> str:
-    parse_allow(text)
+    try:
+        parse_allow(text)
+    except ValueError as error:
+        # It names the setting for its other callers; the sentence around ours does that already.
+        reason = str(error).removeprefix(f"{ALLOW}: ").removesuffix(".")
+        raise ValueError(f"cannot be read: {reason}") from None
+    return text
+
+
+def _file(text: str) -> str:
+    if text and not Path(text).is_file():
+        raise ValueError("is not the name of a file")
     return text
 
 
 def _intervals(text: str) -> dict[str, int]:
-    pairs = [entry.split("=", 1) for entry in text.split(",") if entry.strip()]
-    return {name.strip(): _positive(value) for name, value in pairs}
+    found = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = (part.strip() for part in entry.partition("="))
+        if name not in TASKS or not _NUMBER.fullmatch(value) or int(value) < 1:
+            raise ValueError(f"must name tasks with their seconds, as in settle=15 (tasks: {', '.join(TASKS)})")
+        found[name] = int(value)
+    return found
+
+
+def shown(text: str) -> str:
+    """A wrong value as it may be repeated: without the password of a URL, and not endlessly."""
+    clean = re.sub(r"(//[^:@/]*):.*@", r"\1:•••@", text)
+    return clean if len(clean) <= 100 else clean[:99] + "…"
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -115,7 +165,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Example: http://127.0.0.1:9001,jira.corp.example:443=10.2.0.0/16,[fd00::/8]:443",
         _allow,
     ),
-    Setting("PATCHPANEL_TLS_CA_FILE", "", "Extra CA bundle (PEM) for private certificates."),
+    Setting("PATCHPANEL_TLS_CA_FILE", "", "Extra CA bundle (PEM) for private certificates.", _file),
     Setting(
         "PATCHPANEL_TRUSTED_PROXIES",
         "0",
@@ -185,7 +235,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         try:
             values[setting.name] = setting.read(text)
         except ValueError as error:
-            raise SettingsError(f"{setting.name} has the value {text!r}: {error}.") from error
+            raise SettingsError(f"{setting.name} has the value {shown(text)!r}: it {error}.") from error
     return Settings(
         database_url=values["DATABASE_URL"],
         base_url=values["PATCHPANEL_BASE_URL"] or f"http://127.0.0.1:{values['PORT']}",
