@@ -40,8 +40,9 @@ def create_app(settings: Settings | None = None, **changes: Any) -> Flask:
     if chosen.trusted_proxies:
         hops = chosen.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
-    _extend(app)
+    # Before anything that may refuse a request: also a refusal has its id and its headers.
     headers.register(app)
+    _extend(app)
     context.register(app)
     blueprints.register(app)
     app.register_blueprint(static_files.blueprint)

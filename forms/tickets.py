@@ -23,7 +23,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
 from models import Incident
-from providers.base import Choice, DestinationField, DestinationFieldKind, DestinationSchema, FieldValue, Step
+from providers.values import Choice, DestinationField, DestinationFieldKind, DestinationSchema, FieldValue, Step
 from services.tickets import Wanted, new_form_key
 
 PREFIX = "field_"

@@ -12,6 +12,17 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
+from providers.values import (
+    CheckResult,
+    Choice,
+    CreatedTicket,
+    DestinationSchema,
+    Person,
+    Step,
+    TicketDraft,
+    TicketStatus,
+)
+
 
 class Group(StrEnum):
     """Section of the Integrations page a provider's card stands in; the value is the heading."""
@@ -75,14 +86,6 @@ class Sentences:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One choice on the way to a ticket's destination ("Project", then "Issue type")."""
-
-    key: str
-    label: str
-
-
-@dataclass(frozen=True)
 class Provider:
     """A kind of outside system, described as data."""
 
@@ -125,134 +128,6 @@ class ConnectionValues:
     auth_method: str
     settings: Mapping[str, str]
     credentials: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Account:
-    """Who a connection acts as, and where people find the provider's pages."""
-
-    id: str
-    name: str
-    site_url: str = ""
-    site_name: str = ""
-
-
-@dataclass(frozen=True)
-class Permission:
-    """One thing the account was found to be allowed or not; None = could not be told."""
-
-    label: str
-    granted: bool | None
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """Outcome of a successful check."""
-
-    account: Account
-    permissions: tuple[Permission, ...] = ()
-
-
-@dataclass(frozen=True)
-class Person:
-    """A person at the provider."""
-
-    external_id: str
-    name: str
-    username: str
-    email: str
-    active: bool = True
-    email_hidden: bool = False
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One entry of a list to choose from."""
-
-    value: str
-    label: str
-
-
-class DestinationFieldKind(StrEnum):
-    """Kinds of destination fields the ticket dialog can draw; UNSUPPORTED ones are named instead."""
-
-    TEXT = "text"
-    TEXTAREA = "textarea"
-    NUMBER = "number"
-    DATE = "date"
-    DATETIME = "datetime"
-    SELECT = "select"
-    MULTI_SELECT = "multi_select"
-    USER = "user"
-    UNSUPPORTED = "unsupported"
-
-
-@dataclass(frozen=True)
-class DestinationField:
-    """A field the destination demands from us."""
-
-    id: str
-    label: str
-    kind: DestinationFieldKind
-    required: bool = True
-    choices: tuple[Choice, ...] = ()
-    vendor_kind: str = ""
-
-
-@dataclass(frozen=True)
-class DestinationSchema:
-    """What a destination wants: the fields to ask for, and whether the assignee can be set while creating."""
-
-    fields: tuple[DestinationField, ...]
-    assignee_on_create: bool = True
-
-
-@dataclass(frozen=True)
-class FieldValue:
-    """What was typed into a destination field: text, or a list of values for a multi-select."""
-
-    kind: DestinationFieldKind
-    value: Any
-
-
-@dataclass(frozen=True)
-class TicketDraft:
-    """Everything a create call needs. `values` maps destination field ids to what was typed."""
-
-    marker: str
-    summary: str
-    description: str
-    destination: Mapping[str, str]
-    values: Mapping[str, FieldValue]
-    assignee_id: str
-    assignee_on_create: bool
-    incident_url: str
-    incident_key: str
-
-
-@dataclass(frozen=True)
-class CreatedTicket:
-    """What the provider told of a ticket it made. `assignment_error` is set when it exists but is nobody's."""
-
-    external_id: str
-    external_key: str
-    url: str
-    assignment_error: str = ""
-
-
-@dataclass(frozen=True)
-class TicketStatus:
-    """A ticket as the provider shows it now; `category` is new, active or done."""
-
-    external_id: str
-    external_key: str
-    url: str
-    summary: str
-    status: str
-    category: str
-    assignee_id: str
-    assignee_name: str
-    marker_found: bool = False
 
 
 class Recorder(Protocol):

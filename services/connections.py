@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 import providers
 from extensions import db
 from models import OPEN_STATES, Connection, ConnectionStatus, IntegrationUser, Ticket
-from providers.base import CheckResult, ConnectionValues, Provider, utcnow
+from providers.base import ConnectionValues, Provider, utcnow
 from providers.errors import AuthenticationFailed, NotAllowed, ProviderError
+from providers.values import CheckResult
 from services import events, outbound, store
 from services.actors import Actor, Permission
 from services.attempts import Caller, Ledger

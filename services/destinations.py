@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import providers
 from models import Connection
-from providers.base import Choice, DestinationSchema
+from providers.values import Choice, DestinationSchema
 from services import outbound
 from services.actors import Actor
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from extensions import db
 from models import Connection, IntegrationUser
-from providers.base import Person, utcnow
+from providers.base import utcnow
+from providers.values import Person
 from services import events, paging, person_look_up, search, store
 from services.actors import Actor, Permission
 from services.errors import Missing

@@ -32,5 +32,5 @@ def configure() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for name in ("urllib3", "requests", "jira", "alembic", "werkzeug"):
+    for name in ("urllib3", "requests", "alembic", "werkzeug"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -13,8 +13,9 @@ from sqlalchemy import select
 import providers
 from extensions import db
 from models import Connection, IntegrationUser
-from providers.base import FindsPeople, Person, Provider
+from providers.base import FindsPeople, Provider
 from providers.errors import ProviderError
+from providers.values import Person
 from services import outbound, store
 from services.actors import Actor
 from services.errors import Missing, Refused

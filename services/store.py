@@ -17,6 +17,8 @@ from extensions import db
 from services.errors import Missing
 
 Row = TypeVar("Row")
+# What the columns hold; a larger number in an address names nothing.
+LARGEST_ID = 2**31 - 1
 
 
 @contextmanager
@@ -64,6 +66,8 @@ def locked(session: Session, model: type[Row], row_id: int) -> Row:
 
 def get(model: type[Row], row_id: int) -> Row:
     """The row as it is now, even when an older copy is at hand. Raises Missing."""
+    if not 0 < row_id <= LARGEST_ID:
+        raise Missing(f"{model.__name__} {row_id}")
     query = select(model).where(model.id == row_id).execution_options(populate_existing=True)  # type: ignore[attr-defined]  # every model has an id
     row = db.session.execute(query).unique().scalar_one_or_none()
     if row is None:

@@ -111,8 +111,9 @@ def _try(session: Session, allowances: list[_Allowance]) -> Reservation | TooMan
     locks.hold(session, *(allowance.key for allowance in allowances))
     now = utcnow()
     for allowance in allowances:
-        wrong, oldest = _count(session, allowance.key, now)
+        # Running ones first: a try that is counted as wrong in between is then seen twice, never not at all.
         running = _running(session, allowance.key, now)
+        wrong, oldest = _count(session, allowance.key, now)
         if wrong >= allowance.limit:
             seconds = max(1, math.ceil((oldest + WINDOW - now).total_seconds())) if oldest else 1
             return TooManyTries(seconds, first=_first_refusal(session, allowance.key, now))

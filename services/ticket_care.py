@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from extensions import db
 from models import OPEN_STATES, Connection, Incident, IntegrationUser, Ticket, TicketState
-from providers.base import TicketStatus, utcnow
+from providers.base import utcnow
 from providers.errors import NotAllowed, NotFound, ProviderError
+from providers.values import TicketStatus
 from services import events, outbound, store, ticket_outcomes, tickets
 from services.actors import Actor
 from services.errors import Refused
@@ -89,8 +90,25 @@ def link(actor: Actor, incident_id: int, connection_id: int, reference: str) -> 
     if not connection.enabled:
         raise Refused("This integration is switched off.")
     found = _read(actor, connection, reference)
+    ticket = _linked(actor, incident_id, connection)
+    try:
+        with store.write() as session:
+            store.locked(session, Incident, incident_id)
+            _refuse_second(session, incident_id, connection.id)
+            session.add(ticket)
+            session.flush()
+            _take(session, ticket, found)
+            text = f"Ticket {found.external_key} linked"
+            ticket_outcomes.note_timeline(session, ticket, actor, text)
+            _event(session, actor, "ticket.linked", ticket)
+    except IntegrityError:
+        raise Refused("This incident has a ticket in this integration already.") from None
+    return ticket
+
+
+def _linked(actor: Actor, incident_id: int, connection: Connection) -> Ticket:
     now = utcnow()
-    ticket = Ticket(
+    return Ticket(
         incident_id=incident_id,
         connection_id=connection.id,
         provider_key=connection.provider_key,
@@ -105,19 +123,6 @@ def link(actor: Actor, incident_id: int, connection_id: int, reference: str) -> 
         created_at=now,
         updated_at=now,
     )
-    try:
-        with store.write() as session:
-            store.locked(session, Incident, incident_id)
-            _refuse_second(session, incident_id, connection.id)
-            session.add(ticket)
-            session.flush()
-            _take(session, ticket, found)
-            text = f"Ticket {found.external_key} linked"
-            ticket_outcomes.note_timeline(session, ticket, actor, text)
-            _event(session, actor, "ticket.linked", ticket)
-    except IntegrityError:
-        raise Refused("This incident has a ticket in this integration already.") from None
-    return ticket
 
 
 def _read(actor: Actor, connection: Connection, reference: str) -> TicketStatus:
@@ -164,7 +169,7 @@ def adopt(actor: Actor, ticket: Ticket, reference: str) -> Ticket:
     connection = store.get(Connection, ticket.connection_id or 0)
     found = _read(actor, connection, reference)
     with store.write() as session:
-        current = _undecided(session, ticket)
+        current = _undecided(session, ticket, (TicketState.NEEDS_LOOK, TicketState.UNCLEAR))
         _take(session, current, found)
         ticket_outcomes.note_timeline(session, current, actor, f"Ticket {found.external_key} taken as the one created")
         _event(session, actor, "ticket.adopted", current)
@@ -193,9 +198,9 @@ def cancel(actor: Actor, ticket: Ticket) -> None:
         _event(session, actor, "ticket.cancelled", current)
 
 
-def _undecided(session: Session, ticket: Ticket) -> Ticket:
+def _undecided(session: Session, ticket: Ticket, states: tuple[TicketState, ...] = (TicketState.NEEDS_LOOK,)) -> Ticket:
     current = store.locked(session, Ticket, ticket.id)
-    if current.state not in (TicketState.NEEDS_LOOK, TicketState.UNCLEAR):
+    if current.state not in states:
         raise Refused("This ticket is settled already. Reload the page.")
     return current
 

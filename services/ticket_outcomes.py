@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 import providers
 from models import Connection, Incident, Ticket, TicketState, TimelineEntry
-from providers.base import CreatedTicket, CreatesTickets, TicketStatus, utcnow
+from providers.base import CreatesTickets, utcnow
 from providers.errors import Busy, ProviderError, RateLimited
+from providers.values import CreatedTicket, TicketStatus
 from services import events
 from services.actors import Actor
 from services.runtime import settings

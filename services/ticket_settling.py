@@ -16,8 +16,9 @@ import providers
 from extensions import db
 from models import Connection, Ticket, TicketState
 from models.crypto import CannotOpen
-from providers.base import CreatesTickets, TicketStatus, utcnow
+from providers.base import CreatesTickets, utcnow
 from providers.errors import ProviderError
+from providers.values import TicketStatus
 from services import outbound, store, ticket_outcomes, tickets
 from services.actors import Actor
 

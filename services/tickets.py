@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 import providers
 from models import OPEN_STATES, Connection, Incident, IntegrationUser, Ticket, TicketState
 from models.crypto import CannotOpen
-from providers.base import CreatedTicket, DestinationFieldKind, FieldValue, TicketDraft, utcnow
+from providers.base import utcnow
 from providers.errors import AuthenticationFailed, Busy, InvalidInput, ProviderError
+from providers.values import CreatedTicket, DestinationFieldKind, FieldValue, TicketDraft
 from services import connections, destinations, events, outbound, store, ticket_outcomes
 from services.actors import Actor
 from services.attempts import CreateLedger
@@ -108,8 +109,25 @@ def _insert(session: Session, actor: Actor, incident: Incident, wanted: Wanted) 
     if person is None or person.connection_id != connection.id or person.status != "active":
         text = "Choose a person who is active in this integration."
         raise Refused(text, field_errors={"integration_user": text})
+    ticket = _row(actor, incident, connection, person, wanted)
+    session.add(ticket)
+    session.flush()
+    label = providers.get(connection.provider_key).label
+    note_timeline(session, ticket, actor, f"Asked for a ticket in {label} ({ticket.connection_name}) for {person.name}")
+    events.record(
+        session,
+        actor,
+        "ticket.requested",
+        kind="ticket",
+        target_id=ticket.id,
+        target=f"{incident.key} in {ticket.connection_name}",
+    )
+    return ticket
+
+
+def _row(actor: Actor, incident: Incident, connection: Connection, person: IntegrationUser, wanted: Wanted) -> Ticket:
     now = utcnow()
-    ticket = Ticket(
+    return Ticket(
         incident_id=incident.id,
         connection_id=connection.id,
         provider_key=connection.provider_key,
@@ -125,19 +143,6 @@ def _insert(session: Session, actor: Actor, incident: Incident, wanted: Wanted) 
         created_at=now,
         updated_at=now,
     )
-    session.add(ticket)
-    session.flush()
-    label = providers.get(connection.provider_key).label
-    note_timeline(session, ticket, actor, f"Asked for a ticket in {label} ({ticket.connection_name}) for {person.name}")
-    events.record(
-        session,
-        actor,
-        "ticket.requested",
-        kind="ticket",
-        target_id=ticket.id,
-        target=f"{incident.key} in {ticket.connection_name}",
-    )
-    return ticket
 
 
 def new_marker() -> str:

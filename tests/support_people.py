@@ -13,8 +13,9 @@ from flask import Flask
 
 import providers
 from models import Connection, IntegrationUser
-from providers.base import AuthMethod, Client, FindsPeople, Group, Person, Provider, Sentences, utcnow
+from providers.base import AuthMethod, Client, FindsPeople, Group, Provider, Sentences, utcnow
 from providers.errors import ProviderError
+from providers.values import Person
 from services import runtime, store
 from services.actors import Actor, permissions_of
 from standins.jira import ADMIN_EMAIL, API_TOKEN, JiraStandin

@@ -12,8 +12,9 @@ from blueprints.errors import provider_message
 from blueprints.rendering import Message, render
 from forms.tickets import Dialog, TicketForm, ticket_form, undrawable
 from models import Connection, Incident
-from providers.base import CreatesTickets, Step
+from providers.base import CreatesTickets
 from providers.errors import ProviderError
+from providers.values import Step
 from services import connections, destinations, integration_users, outbound, ticket_care
 
 PEOPLE_IN_LIST = 200

@@ -12,8 +12,9 @@ from blueprints.integrations import blueprint, cards
 from blueprints.rendering import Message, done, is_htmx, render
 from forms.connection import ConnectionForm, connection_form
 from models import Connection
-from providers.base import AuthMethod, CheckResult, Provider
+from providers.base import AuthMethod, Provider
 from providers.errors import InvalidInput, ProviderError
+from providers.values import CheckResult
 from services import connections
 from services.actors import Permission
 from services.errors import Missing, Refused
@@ -28,7 +29,7 @@ def index() -> Response:
     return render(PAGE, **cards.page_context())
 
 
-@blueprint.route("/<provider_key>/<method_key>/new", methods=["GET", "POST"])
+@blueprint.route("/<string:provider_key>/<string:method_key>/new", methods=["GET", "POST"])
 @requires(Permission.CONNECTION_MANAGE)
 def new(provider_key: str, method_key: str) -> Response:
     """The dialog for a new connection; Save checks the typed values and stores them only when they work."""
@@ -43,7 +44,7 @@ def new(provider_key: str, method_key: str) -> Response:
     return saved(provider, f"{provider.label} is connected and active")
 
 
-@blueprint.post("/<provider_key>/<method_key>/test")
+@blueprint.post("/<string:provider_key>/<string:method_key>/test")
 @requires(Permission.CONNECTION_MANAGE)
 def test_new(provider_key: str, method_key: str) -> Response:
     """Try the typed values of a new connection; saves nothing."""

@@ -70,7 +70,7 @@ def sign_out() -> Any:
     return redirect(url_for("sign_in.sign_in"), 303)
 
 
-@blueprint.route("/welcome/<token>", methods=["GET", "POST"])
+@blueprint.route("/welcome/<string:token>", methods=["GET", "POST"])
 @public
 def welcome(token: str) -> Any:
     """First start: create the first administrator."""
@@ -97,7 +97,7 @@ def welcome(token: str) -> Any:
     return answer
 
 
-@blueprint.route("/reset/<token>", methods=["GET", "POST"])
+@blueprint.route("/reset/<string:token>", methods=["GET", "POST"])
 @public
 def reset(token: str) -> Any:
     """Choose a new password with a link made by an administrator."""
@@ -116,7 +116,7 @@ def reset(token: str) -> Any:
     return redirect(url_for("sign_in.sign_in"), 303)
 
 
-@blueprint.get("/sandbox/<token>")
+@blueprint.get("/sandbox/<string:token>")
 @public
 def sandbox(token: str) -> Any:
     """Sign in with a link of the sandbox."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from providers.base import AuthMethod, Field, FieldKind, Group, Provider, Sentences, Step
+from providers.base import AuthMethod, Field, FieldKind, Group, Provider, Sentences
 from providers.jira.client import JiraClient
+from providers.values import Step
 
 API_TOKEN = AuthMethod(
     key="api_token",

@@ -7,15 +7,17 @@ REST v3 description and measured replies; docs/providers.md lists them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
 from jira.resilientsession import parse_errors
 
-from providers.base import Person, TicketDraft, TicketStatus
 from providers.errors import AuthenticationFailed, NotFound, ProviderError, UnexpectedAnswer, Unreachable
 from providers.http import amend, error_for
 from providers.jira import adf, fields
+from providers.values import Person, TicketDraft, TicketStatus
+
+if TYPE_CHECKING:
+    import requests
 
 SUMMARY_LIMIT = 255
 COMMON_LABEL = "patchpanel"

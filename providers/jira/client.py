@@ -7,6 +7,7 @@ and bodies.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,26 +16,24 @@ from urllib.parse import quote, urlsplit
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from providers.base import (
-    Account,
-    CheckResult,
-    Choice,
-    Client,
-    ConnectionValues,
-    CreatedTicket,
-    CreatesTickets,
-    DestinationSchema,
-    FindsPeople,
-    Permission,
-    Person,
-    ReadsStatus,
-    TicketDraft,
-    TicketStatus,
-    url_origin,
-)
+from providers.base import Client, ConnectionValues, CreatesTickets, FindsPeople, ReadsStatus, url_origin
 from providers.errors import InvalidInput, NotAllowed, NotFound, ProviderError, UnexpectedAnswer
 from providers.http import read_json
 from providers.jira import answers, fields
+from providers.values import (
+    Account,
+    CheckResult,
+    Choice,
+    CreatedTicket,
+    DestinationSchema,
+    Permission,
+    Person,
+    TicketDraft,
+    TicketStatus,
+)
+
+# At DEBUG the package prints headers and bodies.
+logging.getLogger("jira").setLevel(logging.WARNING)
 
 # Reads of lists stop here; a site with more projects than this is served by typing the project's name.
 MOST_PAGES = 20
@@ -83,7 +82,8 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
     def clean(cls, settings: Mapping[str, str]) -> dict[str, str]:
         """Trim and bring the site's address to scheme and host: people paste whole page addresses."""
         cleaned = super().clean(settings)
-        parts = urlsplit(cleaned.get("service_url", ""))
+        typed = cleaned.get("service_url", "")
+        parts = urlsplit(typed if url_origin(typed) else "")  # urlsplit raises ValueError for brackets around a name
         if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc:
             message = "Enter the whole address, for example https://yourcompany.atlassian.net"
             raise InvalidInput(message, field_errors={"service_url": message}, sent=False)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from providers.base import Choice, DestinationField, DestinationFieldKind, DestinationSchema
 from providers.jira import adf
+from providers.values import Choice, DestinationField, DestinationFieldKind, DestinationSchema
 
 # Filled by us on every ticket; everything else that is required must be asked for.
 OURS = frozenset({"project", "issuetype", "summary", "description", "labels", "reporter", "assignee"})
