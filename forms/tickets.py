@@ -14,6 +14,7 @@ from wtforms import (
     DecimalField,
     Field,
     HiddenField,
+    SearchField,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -37,6 +38,8 @@ class Dialog:
 
     connections: Choices = ()
     people: Choices = ()
+    # More people than a list should hold: they are searched for.
+    many_people: bool = False
     # Other people fields choose from the same people, by the provider's own id.
     people_by_external_id: Choices = ()
     steps: Sequence[tuple[Step, Sequence[Choice]]] = ()
@@ -59,6 +62,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
         [DataRequired("Choose the person who gets the ticket.")],
         description="The ticket is assigned to this person.",
     )
+    person_search = SearchField("Find person", [Length(max=100)], description="Part of a name or e-mail address.")
     summary = StringField(
         "Summary", [DataRequired("Enter a summary."), Length(max=250, message="At most 250 characters.")]
     )

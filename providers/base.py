@@ -17,6 +17,7 @@ from providers.values import (
     Choice,
     CreatedTicket,
     DestinationSchema,
+    Permission,
     Person,
     Step,
     TicketDraft,
@@ -173,6 +174,9 @@ class Client:
         """Prove that the credentials work with the cheapest call that shows it. Raises ProviderError."""
         raise NotImplementedError
 
+    def farewell(self) -> None:
+        """Called before the connection is removed: give back what the provider can take back (tokens). May fail."""
+
 
 class CreatesTickets:
     """Capability: opens tickets and finds them again by the marker we put in."""
@@ -187,6 +191,17 @@ class CreatesTickets:
     def schema(self, destination: Mapping[str, str]) -> DestinationSchema:
         """The fields the destination demands."""
         raise NotImplementedError
+
+    def permissions(self, destination: Mapping[str, str]) -> Sequence[Permission]:
+        """What the account may do in this destination. Creates nothing."""
+        return ()
+
+    def dry_run(self, draft: TicketDraft) -> bool:
+        """Let the provider validate a ticket without creating it. False when it has no way to do so.
+
+        Raises InvalidInput with the provider's reasons.
+        """
+        return False
 
     def create_ticket(self, draft: TicketDraft) -> CreatedTicket:
         """Open one ticket with one create call."""

@@ -90,10 +90,16 @@ class DestinationField:
 
 @dataclass(frozen=True)
 class DestinationSchema:
-    """What a destination wants: the fields to ask for, and whether the assignee can be set while creating."""
+    """What a destination wants.
+
+    `fields` must be filled on every ticket; `optional` ones may get a stored default; `severity_fields` are the ids,
+    among both, that an incident's severity may decide.
+    """
 
     fields: tuple[DestinationField, ...]
     assignee_on_create: bool = True
+    optional: tuple[DestinationField, ...] = ()
+    severity_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,12 +127,17 @@ class TicketDraft:
 
 @dataclass(frozen=True)
 class CreatedTicket:
-    """What the provider told of a ticket it made. `assignment_error` is set when it exists but is nobody's."""
+    """What the provider told of a ticket it made.
+
+    `assignment_error` is set when it exists but is nobody's; `warnings` name values the provider left out without
+    saying so.
+    """
 
     external_id: str
     external_key: str
     url: str
     assignment_error: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from providers.base import CreatesTickets
 from providers.errors import ProviderError
 from providers.values import Step
 from services import connections, destinations, integration_users, outbound, ticket_care
+from services.errors import Missing
 
 PEOPLE_IN_LIST = 200
 
@@ -27,7 +28,8 @@ def gather(incident: Incident, typed: Mapping[str, str]) -> tuple[Dialog, Messag
     dialog = Dialog(connections=[(str(c.id), outbound.display_name(c)) for c in usable])
     if connection is None:
         return dialog, None
-    people = integration_users.choices(connection.id, typed.get("person_search", ""), PEOPLE_IN_LIST)
+    people = _people(connection, typed)
+    dialog.many_people = len(people) >= PEOPLE_IN_LIST or bool(typed.get("person_search"))
     dialog.people = [(str(p.id), f"{p.name} ({p.email})") for p in people]
     dialog.people_by_external_id = [(p.external_id, p.name) for p in people]
     chosen: dict[str, str] = {"connection": str(connection.id)}
@@ -42,6 +44,20 @@ def gather(incident: Incident, typed: Mapping[str, str]) -> tuple[Dialog, Messag
     except ProviderError as error:
         return dialog, provider_message(error, connection.provider_key)
     return dialog, None
+
+
+def _people(connection: Connection, typed: Mapping[str, str]) -> list[integration_users.PersonChoice]:
+    """Who can be chosen: everybody, or with many people those found; whoever is chosen already stays in the list."""
+    people = integration_users.choices(connection.id, typed.get("person_search", ""), PEOPLE_IN_LIST)
+    number = typed.get("integration_user", "")
+    if number.isdecimal() and number not in {str(person.id) for person in people}:
+        try:
+            kept = integration_users.get_choice(int(number))
+        except Missing:
+            return people
+        if kept.active and kept.connection_id == connection.id:
+            people = [kept, *people]
+    return people
 
 
 def _chosen(usable: Any, typed: str, incident: Incident) -> Connection | None:

@@ -38,9 +38,9 @@ def message(response: Any) -> str:
 
 
 def _plain_text(response: Any) -> str:
-    """Short plain texts are Jira's words; anything with mark-up is a page."""
+    """Plain texts are Jira's words; anything with mark-up is a page. Not cut: half a secret could not be redacted."""
     text = str(response.text).strip()
-    return "" if "<" in text else text[:300]
+    return "" if "<" in text else text
 
 
 def error(response: requests.Response | None) -> ProviderError:
@@ -87,7 +87,8 @@ def _refused_credentials(response: requests.Response) -> AuthenticationFailed | 
         cause, step = "Jira refused this e-mail address and API token.", NEW_TOKEN
     else:
         return None
-    refused = AuthenticationFailed(cause, next_step=step, vendor_status=response.status_code, vendor_message=text)
+    words = getattr(response, "shorten", str)(text)  # the door's: without secrets
+    refused = AuthenticationFailed(cause, next_step=step, vendor_status=response.status_code, vendor_message=words)
     refused.attempt_id = getattr(response, "attempt_id", None)
     return refused
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from blueprints.incidents import ticket_dialog
 from extensions import db
 from models import Connection, Incident, IntegrationUser, Ticket, TicketState
+from services import store
 from tests.conftest import PatchpanelClient, Site
 from tests.support_html import inputs, visible_text
 
@@ -106,7 +108,7 @@ def test_required_fields_are_sent_in_the_vendors_form(
     extra = {"field_customfield_10042": "10", "field_customfield_10043": "Everybody waits"}
     answer = responder.post_form(f"{base}/tickets", {**values, "issue_type": "10003", **extra})
     assert answer.status_code == 303, visible_text(answer.get_data(as_text=True))
-    sent = [call.body for call in jira.standin.calls if call.method == "POST" and call.path.endswith("/issue")][0]
+    sent = next(call.body for call in jira.standin.calls if call.method == "POST" and call.path.endswith("/issue"))
     assert sent["fields"]["customfield_10042"] == {"id": "10"}
     assert sent["fields"]["customfield_10043"]["type"] == "doc"
 
@@ -216,3 +218,30 @@ def test_opening_the_dialog_a_second_time_costs_no_call(
     calls = len(jira.standin.calls)
     responder.post_form(f"{base}/tickets/new", values)
     assert len(jira.standin.calls) == calls
+
+
+def test_with_many_people_they_are_searched_for_and_the_chosen_one_stays(
+    responder: PatchpanelClient, base: str, person: IntegrationUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticket_dialog, "PEOPLE_IN_LIST", 2)
+    with store.write() as session:
+        for number in range(5):
+            session.add(
+                IntegrationUser(
+                    connection_id=person.connection_id,
+                    email=f"somebody{number}@example.com",
+                    name=f"Aaron {number}",
+                    external_username=f"somebody{number}",
+                    external_id=f"id-{number}",
+                    checked_at=person.checked_at,
+                    created_at=person.created_at,
+                )
+            )
+    page = responder.get(f"{base}/tickets/new").get_data(as_text=True)
+    assert "Find person" in page
+    assert "Dana Reyes" not in page
+    found = responder.post_form(f"{base}/tickets/new", {**inputs(page), "person_search": "dana"}).get_data(as_text=True)
+    assert "Dana Reyes" in found
+    chosen = {**inputs(found), "person_search": "aaron", "integration_user": str(person.id)}
+    again = responder.post_form(f"{base}/tickets/new", chosen).get_data(as_text=True)
+    assert inputs(again)["integration_user"] == str(person.id)
