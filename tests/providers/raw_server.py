@@ -105,6 +105,16 @@ def keep_alive(*answers):
     return handle
 
 
+def once(data):
+    """A handler that reads the request, sends these bytes and closes."""
+
+    def handle(conn, server):
+        server.requests.append(read_request(conn))
+        conn.sendall(data)
+
+    return handle
+
+
 def make_certificate(folder, names, *, issuer=None, ca=False, days=(-1, 30)):
     """A certificate with its key in one PEM file: (path, certificate, key). Without an issuer it signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
