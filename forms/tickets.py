@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import (
-    DateField,
-    DateTimeLocalField,
-    DecimalField,
-    Field,
-    HiddenField,
-    SearchField,
-    SelectField,
-    SelectMultipleField,
-    StringField,
-    TextAreaField,
-)
-from wtforms.fields import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
+from wtforms import HiddenField, SearchField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length
 
+from forms.destination_fields import PREFIX, Choices, drawable, form_field, options, shown, value_of
 from models import Incident
-from providers.values import Choice, DestinationField, DestinationFieldKind, DestinationSchema, FieldValue, Step
+from providers.values import Choice, DestinationField, DestinationSchema, Step
 from services.tickets import Wanted, new_form_key
-
-PREFIX = "field_"
-Kind = DestinationFieldKind
-Choices = Sequence[tuple[str, str]]
 
 
 @dataclass
@@ -45,6 +29,16 @@ class Dialog:
     steps: Sequence[tuple[Step, Sequence[Choice]]] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
     schema: DestinationSchema | None = None
+    # What the routing rule puts into destination fields, by field id.
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> list[DestinationField]:
+        """What is asked for: all required fields, and the optional ones the rule fills."""
+        if self.schema is None:
+            return []
+        filled = [f for f in self.schema.optional if f.id in self.defaults]
+        return [f for f in (*self.schema.fields, *filled) if drawable(f)]
 
     @property
     def complete(self) -> bool:
@@ -72,7 +66,8 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
 
     def wanted(self) -> Wanted:
         """The ticket as asked for."""
-        schema = self.dialog.schema or DestinationSchema(())
+        required = {f.id for f in self.dialog.schema.fields} if self.dialog.schema else set()
+        typed = {f.id: value_of(f, self[PREFIX + f.id]) for f in self.dialog.fields}
         return Wanted(
             form_key=self.form_key.data or "",
             connection_id=int(self.connection.data),
@@ -80,8 +75,8 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
             summary=" ".join(self.summary.data.split()),
             description=(self.description.data or "").replace("\r\n", "\n"),
             destination={step.key: self[step.key].data for step, _ in self.dialog.steps},
-            values={f.id: _value(f, self[PREFIX + f.id]) for f in schema.fields if drawable(f)},
-            assignee_on_create=schema.assignee_on_create,
+            values={name: v for name, v in typed.items() if name in required or v.value not in (None, "", [])},
+            assignee_on_create=self.dialog.schema.assignee_on_create if self.dialog.schema else True,
         )
 
     def refuse(self, field_errors: Mapping[str, str]) -> list[str]:
@@ -100,16 +95,6 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
         self.form_key.data = new_form_key()
 
 
-def drawable(definition: DestinationField) -> bool:
-    """Whether the dialog can ask for this field."""
-    return definition.kind is not Kind.UNSUPPORTED
-
-
-def undrawable(schema: DestinationSchema | None) -> list[DestinationField]:
-    """Required fields the dialog cannot ask for: the destination cannot be used then."""
-    return [f for f in schema.fields if not drawable(f)] if schema else []
-
-
 def ticket_form(dialog: Dialog, incident: Incident) -> TicketForm:
     """The dialog's form. A fresh one is filled from the incident."""
     attributes: dict[str, Any] = {}
@@ -119,56 +104,20 @@ def ticket_form(dialog: Dialog, incident: Incident) -> TicketForm:
             [DataRequired(f"Choose the {step.label.lower()}.")],
             choices=options(f"Choose the {step.label.lower()}", ((c.value, c.label) for c in choices)),
         )
-    for definition in dialog.schema.fields if dialog.schema else ():
-        if drawable(definition):
-            attributes[PREFIX + definition.id] = _field(definition, dialog)
+    required = {f.id for f in dialog.schema.fields} if dialog.schema else set()
+    for definition in dialog.fields:
+        must = definition.id in required
+        attributes[PREFIX + definition.id] = form_field(definition, dialog.people_by_external_id, required=must)
     cls = type("GeneratedTicketForm", (TicketForm,), attributes)
     filled = {
         "form_key": new_form_key(),
         "summary": incident.title[:250],
         "description": incident.description,
         **dialog.chosen,
+        **{PREFIX + f.id: shown(f, dialog.defaults[f.id]) for f in dialog.fields if f.id in dialog.defaults},
     }
     form: TicketForm = cls(data=filled)
     form.dialog = dialog
     form.connection.choices = options("Choose an integration", dialog.connections)
     form.integration_user.choices = options("Choose a person", dialog.people)
     return form
-
-
-def options(first: str, pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    """What a drop-down offers; `first` is shown while nothing is chosen."""
-    start = [SelectChoice("", first)] if first else []
-    return start + [SelectChoice(value, label) for value, label in pairs]
-
-
-def _field(definition: DestinationField, dialog: Dialog) -> Field:
-    needed = [InputRequired(f"{definition.label} is required.")]
-    pairs = [(c.value, c.label) for c in definition.choices]
-    if definition.kind is Kind.TEXTAREA:
-        return TextAreaField(definition.label, [*needed, Length(max=30_000)])
-    if definition.kind is Kind.NUMBER:
-        limits = NumberRange(-1e15, 1e15, message="This number is too large.")
-        return DecimalField(definition.label, [*needed, limits], places=None)
-    if definition.kind is Kind.DATE:
-        return DateField(definition.label, needed)
-    if definition.kind is Kind.DATETIME:
-        return DateTimeLocalField(definition.label + " (UTC)", needed, format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
-    if definition.kind is Kind.SELECT:
-        return SelectField(definition.label, needed, choices=options("Choose", pairs))
-    if definition.kind is Kind.MULTI_SELECT:
-        return SelectMultipleField(definition.label, needed, choices=options("", pairs))
-    if definition.kind is Kind.USER:
-        return SelectField(definition.label, needed, choices=options("Choose a person", dialog.people_by_external_id))
-    return StringField(definition.label, [*needed, Length(max=255)])
-
-
-def _value(definition: DestinationField, found: Field) -> FieldValue:
-    value = found.data
-    if isinstance(value, dt.datetime):
-        value = value.strftime("%Y-%m-%dT%H:%M")
-    elif isinstance(value, dt.date):
-        value = value.isoformat()
-    elif definition.kind is Kind.NUMBER:
-        value = str(value)
-    return FieldValue(definition.kind, value)

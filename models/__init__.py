@@ -13,6 +13,7 @@ from models.incidents import (
 )
 from models.ledger import Attempt, Event, Lease
 from models.people import KnownAddress, OneTimeToken, Role, Session, SignInFailure, User
+from models.routing import RoutingRule
 
 __all__ = [
     "OPEN_STATES",
@@ -28,6 +29,7 @@ __all__ = [
     "Lease",
     "OneTimeToken",
     "Role",
+    "RoutingRule",
     "Session",
     "Severity",
     "SignInFailure",

@@ -127,7 +127,9 @@ class Ticket(db.Model):  # type: ignore[misc, name-defined]
     # Copies, so that a ticket stays readable after its connection is gone.
     provider_key: Mapped[str] = mapped_column(String(40))
     connection_name: Mapped[str] = mapped_column(String(200))
-    integration_user_id: Mapped[int | None] = mapped_column(ForeignKey("integration_users.id", ondelete="SET NULL"))
+    integration_user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("integration_users.id", ondelete="SET NULL"), index=True
+    )
     form_key: Mapped[str] = mapped_column(String(64), unique=True)
     marker: Mapped[str] = mapped_column(String(40), unique=True)
     state: Mapped[str] = mapped_column(String(20))

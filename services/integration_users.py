@@ -193,6 +193,14 @@ def get_choice(user_id: int) -> PersonChoice:
     return _choice(store.get(IntegrationUser, user_id))
 
 
+def names(user_ids: Sequence[int]) -> dict[int, str]:
+    """Names of these people, by row number; those that are gone are missing."""
+    if not user_ids:
+        return {}
+    rows = db.session.execute(select(IntegrationUser.id, IntegrationUser.name).where(IntegrationUser.id.in_(user_ids)))
+    return dict(rows.tuples().all())
+
+
 def _choice(user: IntegrationUser) -> PersonChoice:
     return PersonChoice(
         user.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import html5lib
 
@@ -12,17 +13,20 @@ def visible_text(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)).strip()
 
 
-def inputs(page: str) -> dict[str, str]:
+def inputs(page: str) -> dict[str, Any]:
     """Names and values of the fields in the page's dialog, as a browser would send them."""
     tree = html5lib.parse(page, namespaceHTMLElements=False)
     dialog = tree.find(".//dialog")
     assert dialog is not None, "no dialog on the page"
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for element in dialog.iter():
         name = element.get("name")
         if not name or name == "csrf_token":
             continue
-        if element.tag == "select":
+        if element.tag == "select" and "multiple" in element.attrib:
+            several = [o.get("value") or "" for o in element.iter("option") if "selected" in o.attrib]
+            values |= {name: several} if several else {}
+        elif element.tag == "select":
             chosen = [o for o in element.iter("option") if "selected" in o.attrib] or list(element.iter("option"))[:1]
             values[name] = (chosen[0].get("value") or "") if chosen else ""
         elif element.tag == "textarea":

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from blueprints import errors
 from extensions import db
 from models import Connection, Incident, IntegrationUser, Ticket, User
-from services import destinations, tickets
+from services import destinations, routing, tickets
 from services.actors import COMMAND_LINE
 
 ROLES = ("admin", "responder", "member")
@@ -134,6 +134,8 @@ def ticket(connected: Connection, person: IntegrationUser, incident: Incident) -
 @pytest.fixture
 def filled(ticket: Ticket, connected: Connection, person: IntegrationUser) -> dict[str, tuple[int, ...]]:
     """Addresses of rows that exist, and their statuses as in PAGES; it holds one of everything."""
+    draft = routing.Draft({"source": ["A"]}, {"project": "10000", "issue_type": "10001"}, {"project": "OPS"})
+    rule = routing.save(COMMAND_LINE, connected, draft)
     one, link = f"/incidents/{ticket.incident_id}", f"/settings/organization/integrations/connections/{connected.id}"
     return {
         one: SIGNED_IN,
@@ -146,6 +148,9 @@ def filled(ticket: Ticket, connected: Connection, person: IntegrationUser) -> di
         f"/settings/activity/{ticket.attempt_id}": ADMINS,
         f"/settings/organization/integrations/{connected.provider_key}/{connected.auth_method}/new": ADMINS,
         link: ADMINS,
+        f"{link}/configure": ADMINS,
+        f"{link}/configure/rules/new": ADMINS,
+        f"{link}/configure/rules/{rule.id}": ADMINS,
         f"{link}/disconnect": ADMINS,
         f"{link}/edit": ADMINS,
         f"/setup/integration-users/{person.id}/remove": ADMINS,

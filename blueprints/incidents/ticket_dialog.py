@@ -7,15 +7,15 @@ from typing import Any
 
 from flask import Response, request
 
-from blueprints.access import actor
+from blueprints.destination_steps import Way, walk
 from blueprints.errors import provider_message
 from blueprints.rendering import Message, render
-from forms.tickets import Dialog, TicketForm, ticket_form, undrawable
+from forms.destination_fields import PREFIX, shown, undrawable
+from forms.tickets import Dialog, TicketForm, ticket_form
 from models import Connection, Incident
 from providers.base import CreatesTickets
 from providers.errors import ProviderError
-from providers.values import Step
-from services import connections, destinations, integration_users, outbound, ticket_care
+from services import connections, integration_users, outbound, routing, ticket_care
 from services.errors import Missing
 
 PEOPLE_IN_LIST = 200
@@ -35,15 +35,22 @@ def gather(incident: Incident, typed: Mapping[str, str]) -> tuple[Dialog, Messag
     chosen: dict[str, str] = {"connection": str(connection.id)}
     if len(people) == 1:
         chosen["integration_user"] = str(people[0].id)
-    dialog.chosen = chosen
+    rule = routing.route(connection.id, incident)
+    if rule is not None and rule.integration_user_id in {person.id for person in people}:
+        chosen["integration_user"] = str(rule.integration_user_id)
+    usual = rule.destination if rule is not None and rule.destination else connection.destination
+    # What was chosen for another integration means nothing here.
+    same = typed.get("connection", "") in ("", str(connection.id))
+    way, trouble = Way(), None
     try:
-        dialog.steps = list(_steps(connection, typed, chosen))
-        destination = {step.key: chosen.get(step.key, "") for step, _ in dialog.steps}
-        if all(destination.values()):
-            dialog.schema = destinations.schema(actor(), connection, destination)
+        walk(connection, way, typed if same else {}, usual)
     except ProviderError as error:
-        return dialog, provider_message(error, connection.provider_key)
-    return dialog, None
+        trouble = provider_message(error, connection.provider_key)
+    dialog.steps, dialog.schema = way.steps, way.schema
+    dialog.chosen = {**chosen, **way.chosen}
+    if rule is not None and rule.destination == way.chosen:
+        dialog.defaults = routing.defaults_for(rule, incident)
+    return dialog, trouble
 
 
 def _people(connection: Connection, typed: Mapping[str, str]) -> list[integration_users.PersonChoice]:
@@ -68,28 +75,6 @@ def _chosen(usable: Any, typed: str, incident: Incident) -> Connection | None:
     return next((c for c in usable if c.id not in taken), usable[0] if usable else None)
 
 
-def _steps(connection: Connection, typed: Mapping[str, str], chosen: dict[str, str]) -> Any:
-    """Each step with its choices; typed values win, then what was used last, then the only choice there is."""
-    path: dict[str, str] = {}
-    for step in destinations.steps(connection):
-        choices = destinations.choices(actor(), connection, step.key, dict(path))
-        value = _pick(step, choices, typed, connection)
-        if value:
-            path[step.key] = chosen[step.key] = value
-        yield step, choices
-        if not value:
-            return
-
-
-def _pick(step: Step, choices: Any, typed: Mapping[str, str], connection: Connection) -> str:
-    values = {choice.value for choice in choices}
-    same_connection = typed.get("connection", "") in ("", str(connection.id))
-    candidates = [typed.get(step.key, "") if same_connection else "", str(connection.destination.get(step.key, ""))]
-    if len(choices) == 1:
-        candidates.append(choices[0].value)
-    return next((value for value in candidates if value in values), "")
-
-
 def build(incident: Incident) -> tuple[TicketForm, Message | None]:
     """The form for what is typed so far."""
     dialog, trouble = gather(incident, request.form if request.method == "POST" else request.args)
@@ -108,6 +93,11 @@ def _complete_choices(form: TicketForm, dialog: Dialog) -> None:
         form.connection.data = dialog.chosen["connection"]
     if form.integration_user.data not in {value for value, _ in dialog.people}:
         form.integration_user.data = dialog.chosen.get("integration_user", "")
+    for definition in dialog.fields:
+        # Drawn for the first time by this redraw: what was posted could not know it.
+        name = PREFIX + definition.id
+        if definition.id in dialog.defaults and name not in request.form:
+            form[name].data = shown(definition, dialog.defaults[definition.id])
 
 
 def draw(

@@ -11,7 +11,7 @@ from flask import render_template, url_for
 import providers
 from blueprints.access import actor
 from models import Connection, ConnectionStatus
-from providers.base import AuthMethod, Group, Provider, utcnow
+from providers.base import AuthMethod, CreatesTickets, Group, Provider, utcnow
 from services import connections, outbound
 from services.actors import Permission
 
@@ -46,6 +46,8 @@ class Card:
     provider: Provider
     lines: list[Line]
     openers: list[AuthMethod]
+    # Whether its tickets can be routed.
+    routes: bool
 
 
 def badge(connection: Connection) -> Badge:
@@ -97,7 +99,9 @@ def card(provider: Provider, found: list[Connection]) -> Card:
     openers: dict[str, AuthMethod] = {}
     for method in provider.auth_methods:
         openers.setdefault(method.opener, method)
-    return Card(provider, [line(connection) for connection in found], list(openers.values()))
+    return Card(
+        provider, [line(connection) for connection in found], list(openers.values()), provider.can(CreatesTickets)
+    )
 
 
 def sections() -> list[tuple[Group, list[Card]]]:

@@ -32,7 +32,7 @@ def message(response: Any) -> str:
     if "json" not in str(response.headers.get("Content-Type", "")):
         return _plain_text(response)
     try:
-        return "; ".join(str(part) for part in parse_errors(response))
+        return "; ".join(part for part in parse_errors(response) if isinstance(part, str))
     except (ValueError, TypeError, AttributeError):
         return ""
 
@@ -64,7 +64,7 @@ def _field_errors(response: requests.Response) -> Mapping[str, str]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {DIALOG_NAMES.get(str(key), str(key)): str(text) for key, text in found.items()}
+    return {DIALOG_NAMES.get(str(key), str(key)): text for key, text in found.items() if isinstance(text, str)}
 
 
 def refuse_anonymous(response: requests.Response) -> None:

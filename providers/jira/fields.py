@@ -6,6 +6,7 @@ Source: GET /rest/api/3/issue/createmeta/{project}/issuetypes/{type} and the fie
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from providers.jira import adf
@@ -32,8 +33,15 @@ _SELECTS = (DestinationFieldKind.SELECT, DestinationFieldKind.MULTI_SELECT)
 def schema(metadata: Sequence[Mapping[str, Any]]) -> DestinationSchema:
     """What a project and issue type demand, from the fields of createmeta."""
     fields = tuple(_field(entry) for entry in metadata if _must_ask(entry))
+    optional = [_field(entry) for entry in metadata if not _must_ask(entry) and _id(entry) not in OURS]
+    drawn = tuple(f for f in optional if f.kind is not DestinationFieldKind.UNSUPPORTED)
     names = {_id(entry) for entry in metadata}
-    return DestinationSchema(fields=fields, assignee_on_create="assignee" in names)
+    return DestinationSchema(
+        fields=fields,
+        assignee_on_create="assignee" in names,
+        optional=tuple(replace(f, required=False) for f in drawn),
+        severity_fields=tuple(f.id for f in (*fields, *drawn) if f.kind is DestinationFieldKind.SELECT),
+    )
 
 
 def _id(entry: Mapping[str, Any]) -> str:
