@@ -1,7 +1,7 @@
 # One entry for everything. Each target sets up what it needs in .venv/ and asks no questions.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-long check format lock clean
+.PHONY: help demo serve test test-long bench check format lock clean
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -28,6 +28,9 @@ test: .venv/.installed-dev  ## Run all quick tests (SQLite, PostgreSQL, browser)
 test-long: .venv/.installed-dev  ## Run the long tests
 	@bin/need-chromium
 	@$(PYTEST) -m long $(ARGS)
+
+bench: .venv/.installed-dev  ## Measure speed and print one table (QUICK=1: smaller, nothing written)
+	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
 
 check: .venv/.installed-dev  ## Check style and types
 	@.venv/bin/ruff check .

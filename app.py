@@ -10,7 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import blueprints
 import commands
-from blueprints import context, errors, headers, sessions, static_files
+import providers
+from blueprints import context, errors, headers, packing, sessions, static_files
 from config import Settings, load_settings
 from extensions import csrf, db, login_manager, migrate
 from providers.http import set_total_limit
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None, **changes: Any) -> Flask:
     _configure(app, chosen)
     logs.configure()
     runtime.install(app, chosen)
+    providers.use_endpoints(chosen.endpoints)
     # Outside calls may fill half of the threads; the other half goes on serving pages.
     set_total_limit(max(1, chosen.web_threads // 2))
     if chosen.trusted_proxies:
@@ -42,6 +44,7 @@ def create_app(settings: Settings | None = None, **changes: Any) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
     # Before anything that may refuse a request: also a refusal has its id and its headers.
     headers.register(app)
+    packing.register(app)
     _extend(app)
     context.register(app)
     blueprints.register(app)

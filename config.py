@@ -90,6 +90,12 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _vendor_url(text: str) -> str:
+    if not _is_origin(text):
+        raise ValueError("must look like https://auth.example.com")
+    return text.rstrip("/")
+
+
 def _is_origin(text: str) -> bool:
     """Whether it is scheme, host and perhaps a port, and nothing else."""
     try:
@@ -173,6 +179,19 @@ SETTINGS: tuple[Setting, ...] = (
         _whole,
     ),
     Setting(
+        "PATCHPANEL_ATLASSIAN_AUTH_URL",
+        "https://auth.atlassian.com",
+        "Host of Atlassian's consent page and tokens.",
+        _vendor_url,
+    ),
+    Setting("PATCHPANEL_ATLASSIAN_API_URL", "https://api.atlassian.com", "Host of Atlassian's APIs.", _vendor_url),
+    Setting(
+        "PATCHPANEL_AZURE_IDENTITY_URL",
+        "https://vssps.dev.azure.com",
+        "Host of the Azure DevOps people look-up.",
+        _vendor_url,
+    ),
+    Setting(
         "PATCHPANEL_SETTLE_SECONDS",
         "0",
         "Quiet time in seconds before an unclear ticket may be created again; 0 = each provider's own default.",
@@ -208,6 +227,9 @@ class Settings:
     outbound_allow: str
     tls_ca_file: str
     trusted_proxies: int
+    atlassian_auth_url: str
+    atlassian_api_url: str
+    azure_identity_url: str
     settle_seconds: int
     intervals: Mapping[str, int]
     sandbox_file: str
@@ -221,6 +243,15 @@ class Settings:
     def secure(self) -> bool:
         """Whether the public address is https, and cookies therefore Secure."""
         return self.base_url.startswith("https://")
+
+    @property
+    def endpoints(self) -> Mapping[str, str]:
+        """Addresses of vendor hosts, under the names providers ask for them by."""
+        return {
+            "atlassian_auth": self.atlassian_auth_url,
+            "atlassian_api": self.atlassian_api_url,
+            "azure_identity": self.azure_identity_url,
+        }
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -244,6 +275,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         outbound_allow=values["PATCHPANEL_OUTBOUND_ALLOW"],
         tls_ca_file=values["PATCHPANEL_TLS_CA_FILE"],
         trusted_proxies=values["PATCHPANEL_TRUSTED_PROXIES"],
+        atlassian_auth_url=values["PATCHPANEL_ATLASSIAN_AUTH_URL"],
+        atlassian_api_url=values["PATCHPANEL_ATLASSIAN_API_URL"],
+        azure_identity_url=values["PATCHPANEL_AZURE_IDENTITY_URL"],
         settle_seconds=values["PATCHPANEL_SETTLE_SECONDS"],
         intervals=values["PATCHPANEL_INTERVALS"],
         sandbox_file=values["PATCHPANEL_SANDBOX_FILE"],

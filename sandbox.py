@@ -17,12 +17,15 @@ from pathlib import Path
 
 from config import SETTINGS
 from serve import FLASK, prepare, read_settings, require_free_port, run
-from standins.jira_people import ADMIN_EMAIL, API_TOKEN, people
+from standins import azure_devops_people as azure_standin
+from standins import jira_people as jira_standin
+from standins import servicenow as servicenow_standin
 from supervise import ROOT, Child, StartFailed, Supervisor, arguments, guarded, run_to_end, say
 
 FOLDER = ROOT / "instance" / "demo"
 KEPT = ("HOST", "PORT", "WEB_PROCESSES", "WEB_THREADS", "WORKER")  # settings of the caller that count here too
 STANDIN_SECONDS = 20.0
+DANA = "dana.reyes@sandbox.example"  # known in every practice system
 SETTLE_SECONDS = 20  # the sandbox shows in seconds what a real provider is given minutes for
 
 
@@ -50,25 +53,62 @@ def fresh_folder() -> None:
     FOLDER.mkdir(mode=0o700, parents=True)
 
 
-def assignable_people() -> list[str]:
-    """Return the e-mail addresses of the sandbox Jira's people who can be given tickets, each once."""
-    return list(dict.fromkeys(person.email for person in people().values() if person.can_be_assigned()))
+@dataclass(frozen=True)
+class Practice:
+    """One outside system of the sandbox: where it runs and what to type into its dialog."""
+
+    name: str
+    label: str
+    url: str
+    values: tuple[tuple[str, str], ...]
+    people: tuple[str, ...]
 
 
-def write_sandbox_file(path: Path, jira_url: str) -> None:
+def practices() -> list[Practice]:
+    """The outside systems of this run, each at a free port."""
+    return [_jira(_address()), _servicenow(_address()), _azure_devops(_address())]
+
+
+def _address() -> str:
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def _jira(url: str) -> Practice:
+    people = dict.fromkeys(person.email for person in jira_standin.people().values() if person.can_be_assigned())
+    values = (
+        ("Service URL", url),
+        ("User Email", jira_standin.ADMIN_EMAIL),
+        ("API Token", jira_standin.API_TOKEN),
+    )
+    return Practice("jira", "Jira", url, values, tuple(people)[1:4])
+
+
+def _servicenow(url: str) -> Practice:
+    values = (
+        ("Service URL", url),
+        ("API Key", servicenow_standin.API_KEY),
+        ("User ID", servicenow_standin.USER_NAME),
+    )
+    return Practice("servicenow", "ServiceNow", url, values, (DANA,))
+
+
+def _azure_devops(url: str) -> Practice:
+    values = (
+        ("Organization URL", f"{url}/sandbox"),
+        ("Personal Access Token (PAT)", azure_standin.PAT),
+    )
+    return Practice("azure_devops", "Azure DevOps", url, values, (DANA,))
+
+
+def write_sandbox_file(path: Path, systems: list[Practice]) -> None:
     """Write down what to type into the dialogs; the pages show it."""
-    entry = {
-        "label": "Jira",
-        "service_url": jira_url,
-        "email": ADMIN_EMAIL,
-        "token": API_TOKEN,
-        "people": assignable_people(),
-    }
-    path.write_text(json.dumps(entry, indent=2) + "\n", encoding="utf-8")
+    entries = [{"label": s.label, "typed": s.values, "people": s.people} for s in systems]
+    path.write_text(json.dumps({"providers": entries}, indent=2) + "\n", encoding="utf-8")
 
 
-def set_environment(jira_url: str) -> None:
+def set_environment(systems: list[Practice]) -> None:
     """Give this process and its children the sandbox's settings instead of the caller's, except those in KEPT."""
+    urls = {system.name: system.url for system in systems}
     for setting in SETTINGS:
         if setting.name not in KEPT:
             os.environ.pop(setting.name, None)
@@ -76,16 +116,21 @@ def set_environment(jira_url: str) -> None:
         DATABASE_URL=f"sqlite:///{FOLDER / 'patchpanel.sqlite3'}",
         PATCHPANEL_KEYRING_FILE=str(FOLDER / "keyring"),
         PATCHPANEL_SECRET_KEY_FILE=str(FOLDER / "secret_key"),
-        PATCHPANEL_OUTBOUND_ALLOW=jira_url,
+        PATCHPANEL_OUTBOUND_ALLOW=",".join(system.url for system in systems),
+        PATCHPANEL_ATLASSIAN_AUTH_URL=urls["jira"],
+        PATCHPANEL_ATLASSIAN_API_URL=urls["jira"],
+        PATCHPANEL_AZURE_IDENTITY_URL=urls["azure_devops"],
         PATCHPANEL_SETTLE_SECONDS=str(SETTLE_SECONDS),
         PATCHPANEL_SANDBOX_FILE=str(FOLDER / "sandbox.json"),
     )
 
 
-def start_jira(supervisor: Supervisor, port: int) -> None:
-    """Start the stand-in and wait until it takes connections; StartFailed when it does not."""
-    command = (sys.executable, "-m", "standins", "jira", "--port", str(port))
-    child = Child("sandbox Jira", command, vital=True, quiet=True)  # what it would say stands in the welcome
+def start(supervisor: Supervisor, system: Practice) -> None:
+    """Start a stand-in and wait until it takes connections; StartFailed when it does not."""
+    port = int(system.url.rpartition(":")[2])
+    command = (sys.executable, "-m", "standins", system.name, "--port", str(port))
+    # What it would say stands in the welcome.
+    child = Child(f"sandbox {system.label}", command, vital=True, quiet=True)
     supervisor.add(child)
     deadline = time.monotonic() + STANDIN_SECONDS
     while True:
@@ -95,7 +140,7 @@ def start_jira(supervisor: Supervisor, port: int) -> None:
         except OSError as error:
             ended = child.process is not None and child.process.poll() is not None
             if ended or time.monotonic() > deadline:
-                raise StartFailed("The sandbox Jira did not start.") from error
+                raise StartFailed(f"The sandbox {system.label} did not start.") from error
         time.sleep(0.05)
 
 
@@ -109,16 +154,15 @@ def load_example_data() -> list[Link]:
     return [Link(entry["role"], entry["email"], entry["link"]) for entry in found if "link" in entry]
 
 
-def welcome(address: str, jira_url: str, links: list[Link]) -> str:
+def welcome(address: str, systems: list[Practice], links: list[Link]) -> str:
     """Return the block that tells a visitor where to go and what to type."""
     width = max((len(link.role) for link in links), default=0)
     signs = [f"    {link.role:<{width}}  {address if link.link.startswith('/') else ''}{link.link}" for link in links]
-    fields = {
-        "Service URL": jira_url,
-        "User Email": ADMIN_EMAIL,
-        "API Token": API_TOKEN,
-        "People": ", ".join(assignable_people()[:3]) + ", ...",
-    }
+    typed: list[str] = []
+    for system in systems:
+        typed += [f"  {system.label} (Settings, Organization, Integrations, {system.label}, Setup):"]
+        typed += [f"    {name:<12} {value}" for name, value in system.values]
+        typed += [f"    {'People':<12} {', '.join(system.people)}", ""]
     return "\n".join(
         [
             "",
@@ -127,9 +171,9 @@ def welcome(address: str, jira_url: str, links: list[Link]) -> str:
             "  Sign in as (each link works once):",
             *signs,
             "",
-            "  Connect the sandbox Jira (Settings, Organization, Integrations, Jira, Setup):",
-            *(f"    {name:<12} {value}" for name, value in fields.items()),
+            "  What to type to connect the practice systems:",
             "",
+            *typed,
             "  Ctrl-C stops everything.",
             "",
         ]
@@ -138,19 +182,19 @@ def welcome(address: str, jira_url: str, links: list[Link]) -> str:
 
 def main() -> None:
     """Set the sandbox up and run it until a signal ends it."""
-    port = free_port()
-    jira_url = f"http://127.0.0.1:{port}"
-    set_environment(jira_url)
+    systems = practices()
+    set_environment(systems)
     settings = read_settings()
     require_free_port(settings.host, settings.port)
     fresh_folder()
-    write_sandbox_file(FOLDER / "sandbox.json", jira_url)
+    write_sandbox_file(FOLDER / "sandbox.json", systems)
     say("Starting the sandbox ...")
     with Supervisor() as supervisor:
-        start_jira(supervisor, port)
+        for system in systems:
+            start(supervisor, system)
         prepare(quiet=True)
         links = load_example_data()
-        run(settings, supervisor, lambda: say(welcome(settings.base_url, jira_url, links)))
+        run(settings, supervisor, lambda: say(welcome(settings.base_url, systems, links)))
 
 
 if __name__ == "__main__":

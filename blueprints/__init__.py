@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 
 from blueprints import access, health
 from blueprints.account import views as account
+from blueprints.connect import blueprint as connect
 from blueprints.incidents import blueprint as incidents
 from blueprints.integration_users import views as integration_users
 from blueprints.integrations import blueprint as integrations
@@ -36,6 +37,7 @@ TABLE: tuple[Mount, ...] = (
     Mount(health.blueprint, "", Entry.PUBLIC),
     Mount(sign_in.blueprint, "", Entry.PUBLIC),
     Mount(account.blueprint, "/account", Entry.SIGNED_IN),
+    Mount(connect, "/connect", Entry.SIGNED_IN),
     Mount(incidents, "", Entry.SIGNED_IN),
     Mount(integration_users.blueprint, "/setup/integration-users", Entry.SIGNED_IN),
     Mount(integrations, "/settings/organization/integrations", Entry.SIGNED_IN),

@@ -47,5 +47,5 @@ def walk(connection: Connection, way: Way, *candidates: Mapping[str, str]) -> No
 def _pick(step: Step, choices: Sequence[Choice], candidates: Sequence[Mapping[str, str]]) -> str:
     values = {choice.value for choice in choices}
     given = [str(candidate.get(step.key, "")) for candidate in candidates]
-    only = [choices[0].value] if len(choices) == 1 else []
+    only = [choices[0].value] if len(choices) == 1 or (choices and step.default_first) else []
     return next((value for value in (*given, *only) if value in values), "")

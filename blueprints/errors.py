@@ -64,7 +64,9 @@ def _id() -> str:
 
 
 def sentence_for(error: ProviderError, sentences: Sentences) -> str:
-    """The first sentence of a failure, from the provider's own list."""
+    """The first sentence of a failure: its own, else that of the provider's list."""
+    if error.sentence:
+        return error.sentence
     if isinstance(error, AuthenticationFailed):
         return sentences.refused
     if isinstance(error, NotAllowed):
@@ -113,4 +115,11 @@ def _http(error: HTTPException) -> Any:
 
 def _unforeseen(error: Exception) -> Response:
     log.exception("unforeseen error", exc_info=error)
-    return answer(500)
+    try:
+        return answer(500)
+    except Exception as second:
+        # The page around the message may be what is broken: the person still gets a sentence and the request id.
+        log.exception("the error page itself failed", exc_info=second)
+        return Response(
+            f"Something went wrong on our side. Request {_id()}\n", 500, content_type="text/plain; charset=utf-8"
+        )

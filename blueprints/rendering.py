@@ -60,9 +60,17 @@ def done(target: str, message: str, *, partials: str = "") -> Response:
     return answer  # type: ignore[return-value]  # werkzeug's redirect answers Flask's own class
 
 
+def keep_message(message: Message) -> None:
+    """Show the message, with its detail and link, on the next page."""
+    flash([message.text, message.detail, message.link, message.link_text], message.kind)
+
+
 def pending_messages() -> list[Message]:
     """Messages kept over a redirect."""
-    return [Message(kind, text) for kind, text in get_flashed_messages(with_categories=True)]
+    return [
+        Message(kind, *([kept] if isinstance(kept, str) else kept))
+        for kind, kept in get_flashed_messages(with_categories=True)
+    ]
 
 
 def problem(sentence: str, error: ProviderError, *, attempt_url: str = "") -> Message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_wtf import FlaskForm
 from wtforms import DateField, EmailField, Field, PasswordField, StringField, URLField
@@ -53,10 +53,20 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
                 self[name].errors = [*self[name].errors, sentence]
 
 
+Form = TypeVar("Form", bound=ConnectionForm)
+
+
 def connection_form(provider: Provider, method: AuthMethod, connection: Connection | None = None) -> ConnectionForm:
     """The form of one way to connect, filled from `connection` (secrets never are)."""
+    form = generated(ConnectionForm, method, connection)
+    form.provider = provider
+    return form
+
+
+def generated(base: type[Form], method: AuthMethod, connection: Connection | None) -> Form:
+    """A form of this class with the fields of a way to connect."""
     attributes: dict[str, Any] = {f.name: _field(f, connection) for f in method.fields}
-    cls = type("GeneratedConnectionForm", (ConnectionForm,), attributes)
+    cls = type("GeneratedConnectionForm", (base,), attributes)
     stored: dict[str, Any] = {}
     if connection is not None:
         stored = {
@@ -64,8 +74,8 @@ def connection_form(provider: Provider, method: AuthMethod, connection: Connecti
             "description": connection.description,
             "credential_expires_on": connection.credential_expires_on,
         }
-    form: ConnectionForm = cls(data=stored)
-    form.provider, form.method = provider, method
+    form = cls(data=stored)
+    form.method = method
     return form
 
 

@@ -27,7 +27,9 @@ class RuleForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
         description="None chosen means any.",
     )
     label = StringField("Label", [Length(max=300)], description="The incident has one of these; separated by commas.")
-    resource = StringField("Resource", [Length(max=300)], description="A pattern: db-* matches db-1 and db-2.")
+    resource = StringField(
+        "Asset pattern", [Length(max=300)], description="For the resource of the incident: db-* matches db-1 and db-2."
+    )
     integration_user = SelectField("Integration User", description="Chosen in the ticket dialog; can be changed there.")
 
     steps: Sequence[tuple[Step, Sequence[Choice]]]

@@ -12,6 +12,7 @@ from models.incidents import (
     TimelineEntry,
 )
 from models.ledger import Attempt, Event, Lease
+from models.oauth import OAuthFlow
 from models.people import KnownAddress, OneTimeToken, Role, Session, SignInFailure, User
 from models.routing import RoutingRule
 
@@ -27,6 +28,7 @@ __all__ = [
     "IntegrationUser",
     "KnownAddress",
     "Lease",
+    "OAuthFlow",
     "OneTimeToken",
     "Role",
     "RoutingRule",

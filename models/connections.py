@@ -70,7 +70,11 @@ class Connection(db.Model):  # type: ignore[misc, name-defined]
         Raises crypto.CannotOpen when a key is missing or a stored value was tampered with.
         """
         return ConnectionValues(
-            id=self.id, auth_method=self.auth_method, settings=dict(self.settings), credentials=self._opened()
+            id=self.id,
+            auth_method=self.auth_method,
+            settings=dict(self.settings),
+            credentials=self._opened(),
+            account_id=str(self.external_account.get("id", "")),
         )
 
     def _opened(self) -> dict[str, str]:

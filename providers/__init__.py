@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from providers import jira
+from collections.abc import Mapping
+
+from providers import azure_devops, jira, servicenow
 from providers.base import Provider
 
 _REGISTRY: dict[str, Provider] = {}
@@ -30,4 +32,12 @@ def all_providers() -> tuple[Provider, ...]:
     return tuple(_REGISTRY.values())
 
 
+def use_endpoints(endpoints: Mapping[str, str]) -> None:
+    """Tell every provider the addresses of vendor hosts."""
+    for provider in all_providers():
+        provider.client.use_endpoints(endpoints)
+
+
 register(jira.PROVIDER)
+register(servicenow.PROVIDER)
+register(azure_devops.PROVIDER)

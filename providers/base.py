@@ -6,10 +6,10 @@ This package knows no Flask, no database and no settings of ours; everything it 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from providers.values import (
@@ -23,6 +23,9 @@ from providers.values import (
     TicketDraft,
     TicketStatus,
 )
+
+if TYPE_CHECKING:
+    from providers.oauth import Consent
 
 
 class Group(StrEnum):
@@ -67,7 +70,10 @@ class Field:
 
 @dataclass(frozen=True)
 class AuthMethod:
-    """One way to connect to a provider: its opener on the card, its fields, its submit buttons."""
+    """One way to connect to a provider: its opener on the card, its fields, its submit buttons.
+
+    With `consent`, the fields name an application registered at the vendor, and a person consents there.
+    """
 
     key: str
     label: str
@@ -75,6 +81,7 @@ class AuthMethod:
     opener: str = "Setup"
     submit_new: str = "Save"
     submit_existing: str = "Update"
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True)
@@ -123,12 +130,18 @@ class Provider:
 
 @dataclass(frozen=True)
 class ConnectionValues:
-    """All a client gets to know of a connection. Credentials do not show in its repr."""
+    """All a client gets to know of a connection. Credentials do not show in its repr.
+
+    `renew` gives newer credentials after the provider refused these; None where there is nothing to renew.
+    """
 
     id: int | None
     auth_method: str
     settings: Mapping[str, str]
     credentials: Mapping[str, str] = field(repr=False)
+    renew: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False, compare=False)
+    # Id of the account the connection was last found to act as; "" before the first check.
+    account_id: str = ""
 
 
 class Recorder(Protocol):
@@ -164,6 +177,10 @@ class Client:
     def clean(cls, settings: Mapping[str, str]) -> dict[str, str]:
         """Settings as they are stored (trimmed, in canonical form). Raises InvalidInput with our field names."""
         return {name: value.strip() for name, value in settings.items()}
+
+    @classmethod
+    def use_endpoints(cls, endpoints: Mapping[str, str]) -> None:
+        """Told once at start: addresses of vendor hosts, which the operator may have changed."""
 
     @classmethod
     def describe(cls, response: Any) -> tuple[str, str]:

@@ -22,6 +22,9 @@ class ProviderError(Exception):
         vendor_message: the provider's own words, already shortened and without secrets.
     """
 
+    # What the page says first; empty: the provider's sentence for this class of failure.
+    sentence = ""
+
     def __init__(
         self,
         cause: str,

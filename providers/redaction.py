@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
@@ -45,7 +46,9 @@ def credential_of(request: requests.PreparedRequest) -> str:
 def _forms(secret: str) -> set[str]:
     raw = secret.encode()
     quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    forms = {secret, json.dumps(secret)[1:-1], *quoted, *(each.lower() for each in quoted if "%" in each)}
+    # Host names are lower-cased on the way, and texts may arrive escaped for a page or for Python.
+    forms = {secret, secret.lower(), json.dumps(secret)[1:-1], html.escape(secret), repr(secret)[1:-1]}
+    forms |= {*quoted, *(each.lower() for each in quoted if "%" in each)}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         whole = encode(raw).decode()
         forms |= {whole, whole.rstrip("=")}

@@ -14,6 +14,8 @@ class Step:
 
     key: str
     label: str
+    # Whether the first choice is the usual one, taken when nothing else is known.
+    default_first: bool = False
 
 
 @dataclass(frozen=True)

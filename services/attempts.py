@@ -97,8 +97,8 @@ class CreateLedger(Ledger):
         return self._attempt.id
 
     def before(self, *, purpose: str, method: str, target: str) -> int | None:
-        """The open row for the first call, a new row for each later one."""
-        if self._used or self._attempt is None:
+        """The open row for the create itself, a row of its own for every call around it (a sign-in, an assignment)."""
+        if self._used or self._attempt is None or purpose != self._attempt.purpose:
             return super().before(purpose=purpose, method=method, target=target)
         store.assert_free()
         self._used = True
@@ -123,5 +123,7 @@ class CreateLedger(Ledger):
 
     def close(self, session: Session) -> None:
         """Write the outcome in the commit that tells how the create ended."""
+        if self._attempt is not None and not self._used:
+            self._closing = {"outcome": "not_sent", "message": "The call was not made."}
         if self._attempt is not None and self._closing:
             session.execute(update(Attempt).where(Attempt.id == self._attempt.id).values(self._closing))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Session
 import providers
 from extensions import db
 from models import OPEN_STATES, Connection, ConnectionStatus, IntegrationUser, Ticket
-from providers.base import ConnectionValues, Provider, utcnow
+from models.crypto import CannotOpen
+from providers.base import ConnectionValues, CreatesTickets, Provider, utcnow
 from providers.errors import AuthenticationFailed, NotAllowed, ProviderError
 from providers.values import CheckResult
 from services import events, outbound, store
@@ -23,6 +25,7 @@ from services.attempts import Caller, Ledger
 from services.errors import Missing, Refused
 
 FAILURES_UNTIL_ATTENTION = 3
+log = logging.getLogger("patchpanel.connections")
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,17 @@ def try_out(actor: Actor, provider: Provider, typed: Typed, stored: Connection |
         ProviderError: what the provider said.
     """
     values = _values(provider, typed, stored)
-    return _check(actor, provider, values, name=_name(provider, typed), connection_id=stored.id if stored else None)
+    return _check(actor, provider, values, name=_name(provider, typed), stored=stored)
 
 
 def create(actor: Actor, provider: Provider, typed: Typed) -> Connection:
     """Check the typed values and, when they work, store them as a new connection. Raises as `try_out`."""
     values = _values(provider, typed, None)
-    result = _check(actor, provider, values, name=_name(provider, typed))
+    return insert(actor, provider, typed, values, _check(actor, provider, values, name=_name(provider, typed)))
+
+
+def insert(actor: Actor, provider: Provider, typed: Typed, values: ConnectionValues, result: CheckResult) -> Connection:
+    """Store values that were just shown to work as a new connection."""
     now = utcnow()
     with store.write() as session:
         connection = Connection(
@@ -117,7 +124,7 @@ def update(actor: Actor, connection: Connection, typed: Typed) -> Connection:
     values = _values(provider, typed, connection)
     result = None
     if connection.enabled:
-        result = _check(actor, provider, values, name=_name(provider, typed), connection_id=connection.id)
+        result = _check(actor, provider, values, name=_name(provider, typed), stored=connection)
     with store.write() as session:
         current = store.locked(session, Connection, connection.id)
         if current.credentials_version != connection.credentials_version:
@@ -155,12 +162,13 @@ def check(actor: Actor, connection: Connection) -> Connection:
     """
     if not connection.enabled:
         raise Refused("This connection is switched off and makes no calls. Switch it on first.")
-    version = connection.credentials_version
     try:
         result = outbound.client_for(connection, actor).check()
     except ProviderError as error:
-        note(connection.id, version, error)
+        # Read now: renewing an access token makes a new version on the way, and that one was checked.
+        note(connection.id, connection.credentials_version, error)
         raise
+    version = connection.credentials_version
     with store.write() as session:
         current = store.locked(session, Connection, connection.id)
         if current.credentials_version == version:
@@ -228,11 +236,24 @@ def consequences(connection: Connection) -> Consequences:
 
 
 def disconnect(actor: Actor, connection: Connection) -> None:
-    """Remove the connection, its secrets and its integration users. Tickets stay, with their links."""
+    """Remove the connection, its secrets and its integration users. Tickets stay, with their links.
+
+    Tokens the provider can take back are given back first; that this may fail stops nothing.
+    """
+    _farewell(actor, connection)
     with store.write() as session:
         current = store.locked(session, Connection, connection.id)
         _event(session, actor, "connection.disconnected", current)
         session.delete(current)
+
+
+def _farewell(actor: Actor, connection: Connection) -> None:
+    if not connection.enabled:
+        return
+    try:
+        outbound.client_for(connection, actor).farewell()
+    except (ProviderError, CannotOpen) as error:
+        log.info("nothing was given back on disconnect", extra={"reason": str(error)})
 
 
 def _values(provider: Provider, typed: Typed, stored: Connection | None) -> ConnectionValues:
@@ -240,7 +261,7 @@ def _values(provider: Provider, typed: Typed, stored: Connection | None) -> Conn
     settings = provider.client.clean(typed.settings)
     credentials = dict(typed.credentials)
     secret_fields = [f for f in provider.auth_method(typed.auth_method).fields if f.secret]
-    blank = [f for f in secret_fields if f.name not in credentials]
+    blank = [f for f in secret_fields if f.name not in credentials and stored and f.name in stored.credentials]
     if stored is not None and blank and stored.credentials:
         if stored.origin != provider.origin(settings) or stored.auth_method != typed.auth_method:
             text = "Type it again: the address it was entered for has changed."
@@ -254,11 +275,17 @@ def _values(provider: Provider, typed: Typed, stored: Connection | None) -> Conn
 
 
 def _check(
-    actor: Actor, provider: Provider, values: ConnectionValues, *, name: str, connection_id: int | None = None
+    actor: Actor, provider: Provider, values: ConnectionValues, *, name: str, stored: Connection | None = None
 ) -> CheckResult:
-    ledger = Ledger(Caller(actor, provider.key, connection_id, name))
-    key = f"connection:{connection_id}" if connection_id else f"new:{provider.key}"
-    return outbound.open_client(provider, values, ledger, key=key).check()
+    """Prove the credentials, and tell what they may do where tickets went last."""
+    destination = dict(stored.destination) if stored else {}
+    ledger = Ledger(Caller(actor, provider.key, stored.id if stored else None, name))
+    key = f"connection:{stored.id}" if stored else f"new:{provider.key}"
+    client = outbound.open_client(provider, values, ledger, key=key)
+    result = client.check()
+    if isinstance(client, CreatesTickets):
+        result = replace(result, permissions=tuple(client.permissions(destination)))
+    return result
 
 
 def _name(provider: Provider, typed: Typed) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import providers
 from models import Connection
 from models.crypto import CannotOpen
 from providers.base import Client, ConnectionValues, Provider
-from providers.http import Door
-from services import store
+from services import tokens
 from services.actors import Actor
 from services.attempts import Caller, Ledger
-from services.runtime import runtime
+from services.doors import open_door
 
 INTERACTIVE_SECONDS = 10.0  # all calls of one click together
 WORKER_SECONDS = 30.0
+MINIMUM_SECONDS = 2.0  # what a call gets at least, however long its token took
 
 
 def caller(actor: Actor, connection: Connection) -> Caller:
@@ -37,6 +38,7 @@ def client_for(
 
     Raises:
         crypto.CannotOpen: the credentials cannot be opened with the key ring at hand.
+        ProviderError: an access token had to be renewed first, and that failed.
     """
     provider = providers.get(connection.provider_key)
     values = connection.for_client()
@@ -44,6 +46,11 @@ def client_for(
         # Not reachable through our own doors: somebody changed the row behind our back.
         raise CannotOpen("The address of this connection is not the one its secret was typed for.")
     recorder = ledger or Ledger(caller(actor, connection))
+    if provider.auth_method(connection.auth_method).consent is not None:
+        began = time.monotonic()
+        values = tokens.fresh(connection, recorder.caller, values)
+        # Renewing counts: who waits for this call was promised an end.
+        seconds = max(seconds - (time.monotonic() - began), MINIMUM_SECONDS)
     return open_client(provider, values, recorder, key=f"connection:{connection.id}", seconds=seconds)
 
 
@@ -51,16 +58,4 @@ def open_client(
     provider: Provider, values: ConnectionValues, recorder: Ledger, *, key: str, seconds: float = INTERACTIVE_SECONDS
 ) -> Client:
     """A client for values that may not be stored (yet). `key` groups calls for the limit of calls at once."""
-    store.release()
-    now = runtime()
-    door = Door(
-        now.policy,
-        recorder=recorder,
-        deadline=seconds,
-        ca_file=now.settings.tls_ca_file or None,
-        key=key,
-        secrets=tuple(values.credentials.values()),
-        describe=provider.client.describe,
-        label=provider.label,
-    )
-    return provider.client(values, door)
+    return provider.client(values, open_door(provider, values, recorder, key=key, seconds=seconds))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 import providers
 from models import Connection, Incident, Ticket, TicketState, TimelineEntry
 from providers.base import CreatesTickets, utcnow
-from providers.errors import Busy, ProviderError, RateLimited
+from providers.errors import AuthenticationFailed, Busy, ProviderError, RateLimited
 from providers.values import CreatedTicket, TicketStatus
 from services import events
 from services.actors import Actor
@@ -114,11 +114,18 @@ def not_created(session: Session, ticket: Ticket, actor: Actor, error: ProviderE
         _later(session, ticket, actor, error)
     elif not error.sent:
         failed(session, ticket, actor, f"{error.cause} {error.next_step}".strip())
-    elif error.vendor_status and 400 <= error.vendor_status < 500 and error.vendor_status not in UNDECIDED:
+    elif _definite(error):
         ticket.field_errors = dict(getattr(error, "field_errors", {}))
         _closed(session, ticket, actor, TicketState.REJECTED, reason)
     else:
         unclear(session, ticket, actor, error.cause)
+
+
+def _definite(error: ProviderError) -> bool:
+    """Whether the refusal proves that nothing was made."""
+    refused = error.vendor_status is not None and 400 <= error.vendor_status < 500
+    # Vendors hide refused credentials behind a sign-in page and a 2xx or 3xx.
+    return isinstance(error, AuthenticationFailed) or (refused and error.vendor_status not in UNDECIDED)
 
 
 def _later(session: Session, ticket: Ticket, actor: Actor, error: RateLimited | Busy) -> None:

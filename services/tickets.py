@@ -72,10 +72,13 @@ def _request(actor: Actor, incident_id: int, wanted: Wanted) -> tuple[Ticket, bo
         raise Refused("This form is damaged. Open it again.")
     try:
         with store.write() as session:
+            # The incident's lock comes first: whoever waited for it sees the ticket of whoever held it, and nobody
+            # waits for a ticket while holding the incident that its ticket waits for.
+            incident = store.locked(session, Incident, incident_id)
             found = _existing(session, incident_id, wanted)
             if found is not None:
                 return found, False
-            return _insert(session, actor, store.locked(session, Incident, incident_id), wanted), True
+            return _insert(session, actor, incident, wanted), True
     except IntegrityError:
         # Somebody else's identical request was a moment faster.
         with store.write() as session:

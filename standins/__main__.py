@@ -9,7 +9,11 @@ import sys
 import threading
 
 # name: module and class; the class has `serve(port)` and `greeting(url)`
-STANDINS = {"jira": ("standins.jira", "JiraStandin")}
+STANDINS = {
+    "azure_devops": ("standins.azure_devops", "AzureDevOpsStandin"),
+    "jira": ("standins.jira", "JiraStandin"),
+    "servicenow": ("standins.servicenow", "ServiceNowStandin"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

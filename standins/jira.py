@@ -1,4 +1,4 @@
-"""A stand-in for Jira Cloud (site address, e-mail + API token), in memory, on a real socket.
+"""A stand-in for Jira Cloud (e-mail + API token on the site, OAuth on the gateway), in memory, on a real socket.
 
 It answers what a client of ours may call, in Jira's wire format and with Jira's traps: bad credentials are anonymous
 200s with `X-Seraph-LoginReason`, only `myself` refuses them; the search index lags; people hide their e-mail address.
@@ -23,6 +23,8 @@ from standins.jira_control import control
 from standins.jira_faults import Fault
 from standins.jira_issue_routes import issues
 from standins.jira_issues import Call
+from standins.jira_oauth import CLIENT_ID, CLIENT_SECRET
+from standins.jira_oauth_routes import Gateway, oauth
 from standins.jira_pages import pages
 from standins.jira_people import ADMIN_EMAIL, API_TOKEN
 from standins.jira_search import search
@@ -30,7 +32,7 @@ from standins.jira_site import site
 from standins.jira_state import Sandbox
 from standins.server import RunningServer, dripping, serve
 
-__all__ = ["ADMIN_EMAIL", "API_TOKEN", "JiraStandin"]
+__all__ = ["ADMIN_EMAIL", "API_TOKEN", "CLIENT_ID", "CLIENT_SECRET", "JiraStandin"]
 
 API_PREFIX = "/rest/"
 CREATE_PATH = "/rest/api/3/issue"
@@ -62,17 +64,23 @@ class JiraStandin(Sandbox):
 
     def greeting(self, url: str) -> list[str]:
         """What a person who starts the sandbox needs to know."""
-        return [f"Sandbox Jira at {url}", f"  User Email  {ADMIN_EMAIL}", f"  API Token   {API_TOKEN}"]
+        return [
+            f"Sandbox Jira at {url}",
+            f"  User Email  {ADMIN_EMAIL}",
+            f"  API Token   {API_TOKEN}",
+            f"  OAuth app   {CLIENT_ID} {CLIENT_SECRET} (PATCHPANEL_ATLASSIAN_AUTH_URL and …_API_URL: this address)",
+        ]
 
     def _build(self, with_control: bool) -> Flask:
         app = Flask("standins.jira")
         app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
         app.extensions["sandbox"] = self
-        for blueprint in (site, issues, search, pages, *((control,) if with_control else ())):
+        for blueprint in (site, issues, search, pages, oauth, *((control,) if with_control else ())):
             app.register_blueprint(blueprint)
         app.before_request(self._before)
         app.after_request(self._after)
         app.register_error_handler(HTTPException, _unknown)
+        app.wsgi_app = Gateway(app.wsgi_app)  # type: ignore[method-assign]  # Flask's documented way
         return app
 
     def _before(self) -> Response | None:

@@ -21,7 +21,8 @@ METHODS = frozenset(
         "reset", "set", "deny", "allow", "fail_next", "rate_limit", "hold", "release", "drip", "html_instead",
         "drop_before_create", "drop_after_create", "fail_after_create", "created_without_key", "set_status",
         "move_issue", "delete_issue", "hide_issue", "copy_issue", "add_required_field", "add_project", "add_token",
-        "revoke_token", "set_active",
+        "revoke_token", "set_active", "advance", "offer_sites", "set_oauth", "change_client_secret", "revoke_consents",
+        "end_access_tokens", "drop_scope",
     }
 )  # fmt: skip
 

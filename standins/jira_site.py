@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from standins.jira_issues import jira_time
+from standins.jira_oauth import CLOUD_ID
 from standins.jira_people import Person
 from standins.jira_projects import IssueType, Project
 from standins.jira_state import sandbox
@@ -28,7 +29,6 @@ from standins.jira_wire import (
 )
 
 site = Blueprint("site", __name__)
-CLOUD_ID = "0f4b5c11-6a2e-4f57-9d7e-3c1a5b2e8d90"
 CREATEMETA_LIMIT = 200
 PERMISSIONS = {
     "BROWSE_PROJECTS": ("10", "Browse Projects", "PROJECT"),

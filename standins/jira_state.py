@@ -18,13 +18,14 @@ from standins.jira_faults import Fault, FaultBook
 from standins.jira_fields import Field
 from standins.jira_issues import WORKFLOW, Call, Issue, Status
 from standins.jira_knobs import CreateFault, Knobs
+from standins.jira_oauth import OAuthDesk, OAuthState
 from standins.jira_people import ADMIN_EMAIL, ADMIN_ID, API_TOKEN, Person, people
 from standins.jira_projects import IssueType, Project, projects
 
 FIRST_ISSUE_ID = 10123
 
 
-class Sandbox:
+class Sandbox(OAuthDesk):
     """Accounts, projects, issues, recorded calls, and the knobs."""
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class Sandbox:
         self.faults.clear()
         with self.lock:
             self.knobs = Knobs()
+            self.oauth = OAuthState()
             self.people: dict[str, Person] = people()
             self.projects: dict[str, Project] = projects()
             self.tokens: dict[str, str] = {ADMIN_EMAIL: API_TOKEN}

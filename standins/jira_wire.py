@@ -13,7 +13,8 @@ from flask import Request, Response, g, request
 
 from standins import jira_texts
 from standins.jira_issues import Issue, jira_time
-from standins.jira_people import ACCOUNT_PASSWORD, ADMIN_EMAIL, Person
+from standins.jira_oauth import CLOUD
+from standins.jira_people import ACCOUNT_PASSWORD, ADMIN_EMAIL, ADMIN_ID, Person
 from standins.jira_state import Sandbox, sandbox
 
 JSON_TYPE = "application/json;charset=UTF-8"
@@ -79,8 +80,10 @@ def problem(status: int, title: str, detail: str) -> Response:
 
 
 def authenticate(incoming: Request, jira: Sandbox) -> Caller:
-    """Who the Authorization header stands for on the site address. A wrong one makes the caller anonymous."""
+    """Who the Authorization header stands for. On the site address, a wrong one makes the caller anonymous."""
     scheme, _, value = incoming.headers.get("Authorization", "").partition(" ")
+    if CLOUD in incoming.environ:
+        return _at_gateway(incoming, jira, value)
     if scheme.lower() == "bearer":
         return Caller(refusal=_bearer_refused(value))
     if scheme.lower() != "basic":
@@ -93,6 +96,15 @@ def authenticate(incoming: Request, jira: Sandbox) -> Caller:
     if not secret or jira.tokens.get(email) != secret:
         return Caller(login_reason="AUTHENTICATED_FAILED")
     return Caller(person=jira.person_by_email(email))
+
+
+def _at_gateway(incoming: Request, jira: Sandbox, token: str) -> Caller:
+    """The gateway judges the token itself and lets nobody through anonymously."""
+    refused = jira.gateway_refusal(token, incoming.environ[CLOUD], incoming.method, incoming.path)
+    if refused is None:
+        return Caller(person=jira.people[ADMIN_ID])
+    status, words = refused
+    return Caller(refusal=answer({"code": status, "message": words}, status))
 
 
 def _basic(value: str) -> tuple[str, str]:

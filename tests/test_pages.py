@@ -170,6 +170,8 @@ def test_the_addresses_of_rows_are_complete(app: Flask, filled: dict[str, tuple[
     }
     # People have a page of their own (below); links that work once and static files have their own tests.
     others = {"settings.user", "sign_in.reset", "sign_in.welcome", "sign_in.sandbox", "static_files.send"}
+    # So have the steps of a consent, which lead to the vendor and back.
+    others |= {f"connect.{name}" for name in ("callback", "edit", "install", "reconnect", "sites")}
     assert seen == with_row - others
 
 

@@ -37,6 +37,19 @@ class Line:
     expiry: str
     expiry_is_near: bool
     attempt_url: str
+    # Address that asks for the consent again; empty where there is none.
+    reconnect_url: str = ""
+    reported_as: str = ""
+
+
+@dataclass(frozen=True)
+class Opener:
+    """A button that begins a new connection. `leaves`: it leads to the vendor at once, `other_url` does not."""
+
+    label: str
+    url: str
+    leaves: bool = False
+    other_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class Card:
 
     provider: Provider
     lines: list[Line]
-    openers: list[AuthMethod]
+    openers: list[Opener]
     # Whether its tickets can be routed.
     routes: bool
 
@@ -81,27 +94,42 @@ def line(connection: Connection) -> Line:
     """One connection as a line of its card."""
     provider = providers.get(connection.provider_key)
     words, near = expiry(connection.credential_expires_on)
+    consent = provider.auth_method(connection.auth_method).consent
+    acts_as = str(connection.external_account.get("name", ""))
+    if consent is not None and connection.credential_expires_on is None:
+        words = consent.lifetime
     attempt = connection.last_attempt_id if actor().may(Permission.ACTIVITY_READ) else None
     return Line(
         connection=connection,
         name=outbound.display_name(connection),
         tenant=provider.tenant(connection.settings),
         badge=badge(connection),
-        acts_as=str(connection.external_account.get("name", "")),
+        acts_as=acts_as,
         expiry=words,
         expiry_is_near=near,
         attempt_url=url_for("settings.attempt", attempt_id=attempt) if attempt else "",
+        reconnect_url=url_for("connect.reconnect", connection_id=connection.id) if consent is not None else "",
+        reported_as=acts_as if consent is not None and provider.can(CreatesTickets) else "",
     )
 
 
 def card(provider: Provider, found: list[Connection]) -> Card:
     """A provider's card. Ways to connect that share an opener are chosen inside its dialog."""
-    openers: dict[str, AuthMethod] = {}
+    methods: dict[str, AuthMethod] = {}
     for method in provider.auth_methods:
-        openers.setdefault(method.opener, method)
-    return Card(
-        provider, [line(connection) for connection in found], list(openers.values()), provider.can(CreatesTickets)
-    )
+        methods.setdefault(method.opener, method)
+    openers = [opener(provider, method, found) for method in methods.values()]
+    return Card(provider, [line(connection) for connection in found], openers, provider.can(CreatesTickets))
+
+
+def opener(provider: Provider, method: AuthMethod, found: list[Connection]) -> Opener:
+    """The button of a way to connect. With an app known from an earlier consent, nothing needs to be typed."""
+    if method.consent is None:
+        url = url_for("integrations.new", provider_key=provider.key, method_key=method.key)
+        return Opener(method.opener, url)
+    url = url_for("connect.install", provider_key=provider.key)
+    known = any(connection.auth_method == method.key for connection in found)
+    return Opener(method.opener, url, known, f"{url}?another=1" if known else "")
 
 
 def sections() -> list[tuple[Group, list[Card]]]:

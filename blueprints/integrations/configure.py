@@ -17,7 +17,7 @@ from forms.routing import RuleForm, rule_form
 from models import Connection, Incident, RoutingRule
 from providers.base import CreatesTickets
 from providers.errors import ProviderError
-from services import connections, destinations, incidents, integration_users, outbound, routing
+from services import connections, destinations, dry_run, incidents, integration_users, outbound, routing
 from services.actors import Permission
 from services.errors import Missing, Refused
 
@@ -66,6 +66,24 @@ def remove_rule(connection_id: int, rule_id: int) -> Response:
     connection = _load(connection_id)
     routing.remove(actor(), connection, rule_id)
     return _back(connection, "The rule was removed")
+
+
+@blueprint.post(BASE + "/dry-run")
+@requires(Permission.CONNECTION_MANAGE)
+def try_rule(connection_id: int) -> Response:
+    """Ask the provider whether it would take an incident's ticket; creates nothing."""
+    connection = _load(connection_id)
+    key = request.form.get("incident", "")
+    incident, _ = _asked(key)
+    context: dict[str, Any] = {}
+    if incident is not None:
+        try:
+            context["outcome"] = dry_run.ask(actor(), connection, incident)
+        except Refused as error:
+            context["messages"] = [Message("alert", str(error))]
+        except ProviderError as error:
+            context["messages"] = [provider_message(error, connection.provider_key)]
+    return render(PAGE, **{**_page(connection, key), **context})
 
 
 def _load(connection_id: int) -> Connection:

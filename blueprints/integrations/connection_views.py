@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Response, make_response, render_template, request
+from flask import Response, make_response, render_template, request, url_for
 
 import providers
 from blueprints.access import actor, requires
 from blueprints.errors import provider_message
 from blueprints.integrations import blueprint, cards
 from blueprints.integrations.views import PAGE, explain, form_dialog, saved, try_typed
-from blueprints.rendering import is_htmx, render
+from blueprints.rendering import done, is_htmx, render
 from forms.connection import connection_form
 from models import Connection
 from providers.base import Provider
 from providers.errors import ProviderError
 from services import connections
 from services.actors import Permission
-from services.errors import Refused
+from services.errors import Missing, Refused
 
 
 @blueprint.get("/connections/<int:connection_id>")
@@ -29,6 +29,7 @@ def show(connection_id: int) -> Response:
         "provider": provider,
         "method": provider.auth_method(connection.auth_method),
         "line": cards.line(connection),
+        "edit_url": _edit_url(connection, provider),
         "dialog": "integrations/_show_dialog.html",
     }
     page = {} if is_htmx() else cards.page_context()
@@ -40,6 +41,8 @@ def show(connection_id: int) -> Response:
 def edit(connection_id: int) -> Response:
     """The same form with the stored values; blank secrets are kept."""
     connection, provider = _load(connection_id)
+    if provider.auth_method(connection.auth_method).consent is not None:
+        return done(_edit_url(connection, provider), "")
     form = connection_form(provider, provider.auth_method(connection.auth_method), connection)
     if not form.validate_on_submit():
         return form_dialog(form, connection, refused=form.is_submitted())
@@ -55,6 +58,8 @@ def edit(connection_id: int) -> Response:
 def test(connection_id: int) -> Response:
     """Try the typed values together with the kept secrets; saves nothing."""
     connection, provider = _load(connection_id)
+    if provider.auth_method(connection.auth_method).consent is not None:
+        raise Missing(f"Connection {connection_id}")  # nothing typed can be tried: it takes a person's consent
     return try_typed(connection_form(provider, provider.auth_method(connection.auth_method), connection), connection)
 
 
@@ -110,6 +115,11 @@ def disconnect(connection_id: int) -> Response:
     }
     page = {} if is_htmx() else cards.page_context()
     return render(PAGE, partial="integrations/_disconnect_dialog.html", **page, **context)
+
+
+def _edit_url(connection: Connection, provider: Provider) -> str:
+    by_consent = provider.auth_method(connection.auth_method).consent is not None
+    return url_for("connect.edit" if by_consent else "integrations.edit", connection_id=connection.id)
 
 
 def _load(connection_id: int) -> tuple[Connection, Provider]:

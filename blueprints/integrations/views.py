@@ -34,6 +34,8 @@ def index() -> Response:
 def new(provider_key: str, method_key: str) -> Response:
     """The dialog for a new connection; Save checks the typed values and stores them only when they work."""
     provider, method = provider_and_method(provider_key, method_key)
+    if method.consent is not None:
+        return done(url_for("connect.install", provider_key=provider.key), "")
     form = connection_form(provider, method)
     if not form.validate_on_submit():
         return form_dialog(form, refused=form.is_submitted())
@@ -44,11 +46,21 @@ def new(provider_key: str, method_key: str) -> Response:
     return saved(provider, f"{provider.label} is connected and active")
 
 
+@blueprint.post("/<string:provider_key>/choose")
+@requires(Permission.CONNECTION_MANAGE)
+def choose(provider_key: str) -> Response:
+    """Another way to sign in was chosen without JavaScript: go to its dialog."""
+    provider, method = provider_and_method(provider_key, request.form.get("auth_method", ""))
+    return done(url_for("integrations.new", provider_key=provider.key, method_key=method.key), "")
+
+
 @blueprint.post("/<string:provider_key>/<string:method_key>/test")
 @requires(Permission.CONNECTION_MANAGE)
 def test_new(provider_key: str, method_key: str) -> Response:
     """Try the typed values of a new connection; saves nothing."""
     provider, method = provider_and_method(provider_key, method_key)
+    if method.consent is not None:
+        raise Missing(method_key)  # nothing typed can be tried: it takes a person's consent
     return try_typed(connection_form(provider, method))
 
 

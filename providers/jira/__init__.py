@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from providers.base import AuthMethod, Field, FieldKind, Group, Provider, Sentences
 from providers.jira.client import JiraClient
+from providers.jira.oauth import JiraConsent
 from providers.values import Step
 
 API_TOKEN = AuthMethod(
@@ -37,12 +38,37 @@ API_TOKEN = AuthMethod(
     ),
 )
 
+OAUTH = AuthMethod(
+    key="oauth",
+    label="OAuth 2.0",
+    fields=(
+        Field(
+            "client_id",
+            "Client ID",
+            help="Client ID of your organisation's own Atlassian OAuth 2.0 app.",
+            find="In Atlassian: developer.atlassian.com → your app → Settings.",
+            find_url="https://developer.atlassian.com/console/myapps/",
+        ),
+        Field(
+            "client_secret",
+            "Client Secret",
+            kind=FieldKind.SECRET,
+            help="Secret of the same app.",
+            find="In Atlassian: developer.atlassian.com → your app → Settings, below the Client ID.",
+            find_url="https://developer.atlassian.com/console/myapps/",
+        ),
+    ),
+    opener="Install",
+    submit_new="Install",
+    consent=JiraConsent(),
+)
+
 PROVIDER = Provider(
     key="jira",
     label="Jira",
     group=Group.TICKETS,
     purpose="Raise issues in Jira Cloud and follow their status.",
-    auth_methods=(API_TOKEN,),
+    auth_methods=(OAUTH, API_TOKEN),
     client=JiraClient,
     sentences=Sentences(refused="Invalid API Token", unreachable="Unable to connect to the Jira instance"),
     integration_type="JiraCloud",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jira.resilientsession import parse_errors
 
-from providers.errors import AuthenticationFailed, NotFound, ProviderError, UnexpectedAnswer, Unreachable
+from providers.errors import AuthenticationFailed, NotAllowed, NotFound, ProviderError, UnexpectedAnswer, Unreachable
 from providers.http import amend, error_for
 from providers.jira import adf, fields
 from providers.values import Person, TicketDraft, TicketStatus
@@ -51,10 +51,16 @@ def error(response: requests.Response | None) -> ProviderError:
     if refused is not None:
         return refused
     if response.status_code == 410:
-        return UnexpectedAnswer(
-            "Jira no longer offers this function.", next_step="Update Patchpanel.", vendor_status=410
-        )
+        return unexpected(response, "Jira no longer offers this function.", "Update Patchpanel.")
     return error_for(response, label="Jira", message=message(response), field_errors=_field_errors(response))
+
+
+def unexpected(response: requests.Response, cause: str, next_step: str) -> UnexpectedAnswer:
+    """The error for an answer whose content is not what the vendor documents; its ledger row is corrected."""
+    amend(response, "bad_answer", cause)
+    found = UnexpectedAnswer(cause, next_step=next_step, vendor_status=response.status_code)
+    found.attempt_id = getattr(response, "attempt_id", None)
+    return found
 
 
 def _field_errors(response: requests.Response) -> Mapping[str, str]:
@@ -102,6 +108,17 @@ def wrong_product(found: NotFound) -> Unreachable:
     )
     wrong.attempt_id = found.attempt_id
     return wrong
+
+
+def site_gone(found: NotFound) -> NotAllowed:
+    """The gateway knows no such site for this consent."""
+    gone = NotAllowed(
+        "The consent does not cover this Jira site any more, or the site is gone.",
+        next_step="Press Reconnect and choose the site on Atlassian's page.",
+        vendor_status=found.vendor_status,
+    )
+    gone.attempt_id = found.attempt_id
+    return gone
 
 
 def person(entry: Mapping[str, Any], typed_email: str) -> Person:

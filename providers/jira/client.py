@@ -1,4 +1,4 @@
-"""The Jira Cloud client: e-mail and API token, REST v3, on the `jira` package's session and error parsing.
+"""The Jira Cloud client: by API token or OAuth, REST v3, on the `jira` package's session and error parsing.
 
 The package is used with its retries off (it repeats POSTs), without its server-info call (which proves nothing) and
 with our guarded adapter under its session. A JIRAError is mapped at once and never printed: its text holds headers
@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from jira import JIRA
+from jira.client import TokenAuth
 from jira.exceptions import JIRAError
 
 from providers.base import Client, ConnectionValues, CreatesTickets, FindsPeople, ReadsStatus, url_origin
-from providers.errors import InvalidInput, NotAllowed, NotFound, ProviderError, UnexpectedAnswer
+from providers.errors import AuthenticationFailed, InvalidInput, NotAllowed, NotFound, ProviderError, UnexpectedAnswer
 from providers.http import read_json
-from providers.jira import answers, fields
+from providers.jira import answers, fields, oauth
 from providers.values import (
     Account,
     CheckResult,
@@ -31,6 +32,9 @@ from providers.values import (
     TicketDraft,
     TicketStatus,
 )
+
+if TYPE_CHECKING:
+    import requests
 
 # At DEBUG the package prints headers and bodies.
 logging.getLogger("jira").setLevel(logging.WARNING)
@@ -50,11 +54,11 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
 
     def __init__(self, values: ConnectionValues, door: Any) -> None:
         super().__init__(values, door)
-        self.base = values.settings["service_url"].rstrip("/")
-        account = (values.settings["user_email"], values.credentials["api_token"])
+        self.base, self.site, sign_in = oauth.places(values)
+        self.by_consent = oauth.API_URL in values.settings
         self._jira = JIRA(
             options={"server": self.base, "rest_api_version": "3", "check_update": False},
-            basic_auth=account,
+            **sign_in,
             get_server_info=False,
             max_retries=0,
             timeout=20,
@@ -65,18 +69,22 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         # Texts follow the account's language otherwise.
         self._session.headers.update({"X-Force-Accept-Language": "true", "Accept-Language": "en"})
         door.mount(self._session)
+        self._answers: list[requests.Response] = []  # the answer of the latest call
+        self._session.hooks["response"].append(lambda answer, *_, **__: self._answers.append(answer))
 
     # -- what the registry asks -------------------------------------------------------------------------------------
 
     @classmethod
     def origin(cls, settings: Mapping[str, str]) -> str:
-        """The site the token is sent to."""
+        """The site the token is sent to; with OAuth the hosts of the tokens and of the API."""
+        if oauth.API_URL in settings:
+            return f"{url_origin(settings[oauth.AUTH_URL])} {url_origin(settings[oauth.API_URL])}"
         return url_origin(settings.get("service_url", ""))
 
     @classmethod
     def tenant(cls, settings: Mapping[str, str]) -> str:
         """Host of the site."""
-        return urlsplit(settings.get("service_url", "")).netloc
+        return urlsplit(settings.get(oauth.SITE_URL) or settings.get("service_url", "")).netloc
 
     @classmethod
     def clean(cls, settings: Mapping[str, str]) -> dict[str, str]:
@@ -92,27 +100,27 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
 
     @classmethod
     def describe(cls, response: Any) -> tuple[str, str]:
-        """Jira's own message in an error answer."""
-        return "", answers.message(response)
+        """Jira's own message in an error answer, or that of the gateway or token endpoint before it."""
+        code, words = oauth.describe(response)
+        return (code, words) if code else ("", answers.message(response))
 
     # -- checking ---------------------------------------------------------------------------------------------------
 
     def check(self) -> CheckResult:
-        """Prove e-mail and token with /myself: the only route that refuses instead of treating us as a visitor."""
+        """Prove the credentials with /myself: the only route that refuses instead of treating us as a visitor."""
         self.door.purpose = "check"
         try:
             me = self._get("myself")
         except NotFound as error:
-            raise answers.wrong_product(error) from error
+            raise (answers.site_gone(error) if self.by_consent else answers.wrong_product(error)) from error
         if not isinstance(me, dict) or not me.get("accountId"):
-            raise UnexpectedAnswer(
-                "The answer does not look like Jira Cloud.", next_step="Check the Service URL.", vendor_status=200
-            )
+            raise self._unexpected("The answer does not look like Jira Cloud.", "Check the Service URL.")
         name = str(me.get("displayName") or me["accountId"])
-        account = Account(str(me["accountId"]), name, site_url=self.base, site_name=self.tenant(self.values.settings))
-        return CheckResult(account, self._global_permissions())
+        account = Account(str(me["accountId"]), name, site_url=self.site, site_name=self.tenant(self.values.settings))
+        return CheckResult(account)
 
-    def _global_permissions(self) -> tuple[Permission, ...]:
+    def permissions(self, destination: Mapping[str, str]) -> Sequence[Permission]:
+        """What the account may do in the chosen project, or anywhere when none is chosen yet."""
         wanted = {
             "BROWSE_PROJECTS": "Browse projects",
             "CREATE_ISSUES": "Create issues",
@@ -120,12 +128,13 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
             "USER_PICKER": "Find people (Browse users and groups)",
         }
         self.door.purpose = "check permissions"
+        where = {"projectId": destination["project"]} if destination.get("project") else {}
         try:
-            found = self._get("mypermissions", params={"permissions": ",".join(wanted)})["permissions"]
-            return tuple(Permission(label, found.get(key, {}).get("havePermission")) for key, label in wanted.items())
+            found = self._get("mypermissions", params={"permissions": ",".join(wanted), **where})["permissions"]
+            return [Permission(label, found.get(key, {}).get("havePermission")) for key, label in wanted.items()]
         except (ProviderError, KeyError, AttributeError, TypeError):
             # The credentials are proven; what they may do is a hint that must not turn a good check bad.
-            return tuple(Permission(label, None) for label in wanted.values())
+            return [Permission(label, None) for label in wanted.values()]
 
     # -- people -----------------------------------------------------------------------------------------------------
 
@@ -138,7 +147,7 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         self.door.purpose = "find person"
         found = self._get("user/search", params={"query": email, "maxResults": "50"})
         if not isinstance(found, list):
-            raise UnexpectedAnswer("Jira's list of people has an unknown form.", next_step="Try again later.")
+            raise self._unexpected("Jira's list of people has an unknown form.")
         people = [answers.person(entry, email) for entry in found if entry.get("accountType") == "atlassian"]
         shown = [person for person in people if not person.email_hidden and person.email.lower() == email.lower()]
         hidden = [person for person in people if person.email_hidden]
@@ -188,7 +197,7 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         with self.door.creating():
             made = self._send("POST", "issue", answers.new_issue(draft))
         if not isinstance(made, dict) or not made.get("id") or not made.get("key"):
-            raise UnexpectedAnswer("Jira's answer does not name the new issue.", next_step="Patchpanel looks for it.")
+            raise self._unexpected("Jira's answer does not name the new issue.", "Patchpanel looks for it.")
         problem = "" if draft.assignee_on_create else self._assign_quietly(str(made["id"]), draft.assignee_id)
         return CreatedTicket(str(made["id"]), str(made["key"]), self._browse(str(made["key"])), problem)
 
@@ -210,9 +219,7 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         body = {"jql": f'labels = "{answers.jql_text(marker)}"', "maxResults": 10, "fields": ["labels"]}
         found = self._send("POST", "search/jql", body)
         if not isinstance(found, dict) or not isinstance(found.get("issues"), list):
-            raise UnexpectedAnswer(
-                "Jira's search answer has an unknown form.", next_step="Patchpanel looks again later."
-            )
+            raise self._unexpected("Jira's search answer has an unknown form.", "Patchpanel looks again later.")
         proven = []
         for hit in found["issues"]:
             try:
@@ -242,7 +249,7 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         return str(found[-1])
 
     def _browse(self, key: str) -> str:
-        return f"{self.base}/browse/{quote(key, safe='')}"
+        return f"{self.site}/browse/{quote(key, safe='')}"
 
     # -- wire -------------------------------------------------------------------------------------------------------
 
@@ -252,11 +259,14 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
             answer = self._get(path, params={**params, "startAt": str(start), "maxResults": "50"})
             entries = next((answer[name] for name in names if isinstance(answer.get(name), list)), None)
             if entries is None:
-                raise UnexpectedAnswer("Jira's list has an unknown form.", next_step="Try again later.")
+                raise self._unexpected("Jira's list has an unknown form.")
             yield from entries
             start += len(entries)
             if not entries or answer.get("isLast") or start >= int(answer.get("total", start + 1)):
                 return
+
+    def _unexpected(self, cause: str, next_step: str = "Try again later.") -> UnexpectedAnswer:
+        return answers.unexpected(self._answers[-1], cause, next_step)
 
     def _get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
         return self._call("GET", path, params=params)
@@ -265,10 +275,23 @@ class JiraClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         return self._call(method, path, json=body)
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        url = f"{self.base}/rest/api/3/{path}"
         try:
-            response = self._session.request(method, url, **arguments)
-        except JIRAError as error:
-            raise answers.error(error.response) from None
+            response = self._exchange(method, path, **arguments)
+        except AuthenticationFailed as refused:
+            # A definite refusal at the gateway: nothing was done, so even a create may be sent once more.
+            if self.values.renew is None or refused.vendor_status != 401:
+                raise
+            self._session.auth = TokenAuth(self.values.renew()["access_token"])
+            response = self._exchange(method, path, **arguments)
         answers.refuse_anonymous(response)
         return None if response.status_code == 204 else read_json(response, "Jira")
+
+    def _exchange(self, method: str, path: str, **arguments: Any) -> Any:
+        self._answers.clear()
+        try:
+            return self._session.request(method, f"{self.base}/rest/api/3/{path}", **arguments)
+        except (JIRAError, TypeError, AttributeError, ValueError):
+            # The package itself stumbles over error bodies of an odd shape; what was answered is known all the same.
+            seen = self._answers[-1] if self._answers else None
+            refused = oauth.gateway_error(seen) if self.by_consent and seen is not None else None
+            raise (refused or answers.error(seen)) from None

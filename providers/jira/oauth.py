@@ -105,6 +105,10 @@ class JiraConsent(Consent):
             raise _token_error(response, refreshing=bool(refresh))
         return _read_tokens(response, refresh)
 
+    def site_id(self, settings: Mapping[str, str]) -> str:
+        """The cloud id; a site keeps it when it is renamed."""
+        return settings.get(CLOUD_ID, "")
+
     def sites(self, door: Any, values: ConnectionValues) -> Sequence[Site]:
         """Jira sites of the consent; the vendor lists a site once per product, so equal ids are merged."""
         door.purpose = "list sites"
@@ -118,7 +122,7 @@ class JiraConsent(Consent):
         if not jira:
             raise NoSite(
                 "The consent covers no Jira site.",
-                next_step="Press Install again and choose a site with Jira on Atlassian's page; your account needs access.",
+                next_step="Press Install again and choose a site with Jira to which your account has access.",
             )
         needed = [scope.name for scope in self.scopes if ":jira" in scope.name]
         good = [site for site in jira if set(needed) <= set(site.scopes)]
@@ -220,7 +224,7 @@ def gateway_error(response: Any) -> ProviderError | None:
     if "scope" in words.lower():
         error = MissingScope(
             "The consent lacks a scope that this call needs.",
-            next_step=f"Compare the scopes under {CONSOLE} → Permissions with those of the Install dialog, then press Reconnect.",
+            next_step=f"Add the scopes of the Install dialog under {CONSOLE} → Permissions, then press Reconnect.",
             **details,
         )
     else:
@@ -228,6 +232,16 @@ def gateway_error(response: Any) -> ProviderError | None:
         error = ReconnectNeeded(cause, next_step=_RECONNECT, **details)
     error.attempt_id = getattr(response, "attempt_id", None)
     return error
+
+
+def places(values: ConnectionValues) -> tuple[str, str, dict[str, Any]]:
+    """Base address of calls, address of the site for people, and how the `jira` package signs in."""
+    settings, credentials = values.settings, values.credentials
+    if API_URL in settings:
+        base = f"{settings[API_URL]}/ex/jira/{quote(settings[CLOUD_ID], safe='')}"
+        return base, settings[SITE_URL], {"token_auth": credentials["access_token"]}
+    site = settings["service_url"].rstrip("/")
+    return site, site, {"basic_auth": (settings["user_email"], credentials["api_token"])}
 
 
 def describe(response: Any) -> tuple[str, str]:

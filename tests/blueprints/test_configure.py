@@ -195,3 +195,19 @@ def test_every_change_leaves_an_event(admin: PatchpanelClient, base: str) -> Non
 def test_only_admins_configure(responder: PatchpanelClient, base: str) -> None:
     assert responder.get(base).status_code == 403
     assert responder.post_form(f"{base}/rules/new", {}).status_code == 403
+
+
+def test_a_dry_run_says_plainly_that_jira_cannot(
+    admin: PatchpanelClient, base: str, incident: Incident, jira: Site
+) -> None:
+    add_rule(admin, base, project="10000", issue_type="10003")
+    page = visible_text(admin.post_form(f"{base}/dry-run", {"incident": incident.key}).get_data(as_text=True))
+    assert "Jira has no way to check a ticket without creating it." in page
+    assert "Left to responders: Severity, Impact statement." in page
+    assert jira.standin.creates == 0
+
+
+def test_a_dry_run_without_a_fitting_rule_says_so(admin: PatchpanelClient, base: str, incident: Incident) -> None:
+    add_rule(admin, base, project="10000", issue_type="10001", source="Elsewhere")
+    page = admin.post_form(f"{base}/dry-run", {"incident": incident.key}).get_data(as_text=True)
+    assert "No rule takes this incident" in page

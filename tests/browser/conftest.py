@@ -154,15 +154,28 @@ def ticket(ready: Site, connected: Connection, person: IntegrationUser, incident
     return tickets.create(COMMAND_LINE, incident.id, wanted)
 
 
+# Pages that need no row.
+FIXED = (
+    "/incidents",
+    "/incidents?q=nothing-like-this",
+    "/incidents/new",
+    "/settings/system",
+    "/settings/users",
+    "/settings/users/new",
+    "/settings/activity",
+    "/settings/activity?outcome=failed",
+    "/settings/audit",
+    "/account/password",
+)
+
+
 @pytest.fixture
 def pages(ticket: Ticket, connected: Connection, person: IntegrationUser, make_user: Callable[..., User]) -> list[str]:
     """Addresses of every page and dialog an administrator can open, with something on each."""
     one, link = f"/incidents/{ticket.incident_id}", f"{INTEGRATIONS}/connections/{connected.id}"
     other = make_user(role=Role.MEMBER, email="max@patchpanel.example")
     return [
-        "/incidents",
-        "/incidents?q=nothing-like-this",
-        "/incidents/new",
+        *FIXED,
         one,
         f"{one}/edit",
         f"{one}/tickets/new",
@@ -177,13 +190,10 @@ def pages(ticket: Ticket, connected: Connection, person: IntegrationUser, make_u
         link,
         f"{link}/edit",
         f"{link}/disconnect",
-        "/settings/system",
-        "/settings/users",
-        "/settings/users/new",
+        f"{link}/configure",
+        f"{link}/configure/rules/new",
+        f"{INTEGRATIONS}/jira/oauth/new",
+        f"{INTEGRATIONS}/servicenow/api_key/new",
         f"/settings/users/{other.id}",
-        "/settings/activity",
-        "/settings/activity?outcome=failed",
         f"/settings/activity/{ticket.attempt_id}",
-        "/settings/audit",
-        "/account/password",
     ]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from standins import azure_devops, servicenow
+from standins import azure_devops_people as azure_people
 from standins.jira import ADMIN_EMAIL, API_TOKEN, JiraStandin
 from standins.jira_people import ACCOUNT_PASSWORD
 from tests.providers.raw_server import RawServer, answer, make_certificate, read_request, server_tls
@@ -26,13 +28,16 @@ class Contract:
     proving call at the stand-in; `own` are cases only this provider has.
     """
 
+    provider: str
     method: str
     address: str
     typed: Mapping[str, str]
-    secret: str
+    secrets: tuple[str, ...]
     proving: str
     standin: Callable[[], Any]
     own: tuple[Case, ...] = ()
+    # What follows the stand-in's address in a good one.
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,12 +167,57 @@ JIRA_CASES = (
 )
 CONTRACTS = {
     "jira": Contract(
+        provider="jira",
         method="api_token",
         address="service_url",
         typed={"user_email": ADMIN_EMAIL, "api_token": API_TOKEN},
-        secret="api_token",
+        secrets=("api_token",),
         proving="/rest/api/3/myself",
         standin=JiraStandin,
         own=JIRA_CASES,
-    )
+    ),
+    "servicenow by API key": Contract(
+        provider="servicenow",
+        method="api_key",
+        address="service_url",
+        typed={"user_id": servicenow.USER_NAME, "api_key": servicenow.API_KEY},
+        secrets=("api_key",),
+        proving="/api/now/table/sys_user",
+        standin=servicenow.ServiceNowStandin,
+        own=(Case("wrong key", REFUSED, "refused", {"api_key": "not-the-key-4711"}),),
+    ),
+    "servicenow by OAuth": Contract(
+        provider="servicenow",
+        method="oauth",
+        address="service_url",
+        typed={
+            "client_id": servicenow.CLIENT_ID,
+            "client_secret": servicenow.CLIENT_SECRET,
+            "username": servicenow.USER_NAME,
+            "password": servicenow.PASSWORD,
+        },
+        secrets=("client_secret", "password"),
+        proving="/api/now/table/sys_user",
+        standin=servicenow.ServiceNowStandin,
+        own=(
+            Case("wrong password", REFUSED, "refused", {"password": "not-the-password-4711"}),
+            Case("wrong client secret", REFUSED, "refused", {"client_secret": "not-the-secret-4711"}),
+        ),
+    ),
+    "azure_devops": Contract(
+        provider="azure_devops",
+        method="pat",
+        address="organization_url",
+        typed={"personal_access_token": azure_people.PAT},
+        secrets=("personal_access_token",),
+        proving="/sandbox/_apis/connectionData",
+        standin=azure_devops.AzureDevOpsStandin,
+        own=(
+            Case("wrong token", REFUSED, "token", {"personal_access_token": "not-the-token-4711"}),
+            Case("expired token", REFUSED, "expired", {"personal_access_token": azure_people.EXPIRED_PAT}),
+            Case("revoked token", REFUSED, "token", {"personal_access_token": azure_people.REVOKED_PAT}),
+            Case("other organisation", REFUSED, "", {"personal_access_token": azure_people.OTHER_ORGANIZATION_PAT}),
+        ),
+        path="/sandbox",
+    ),
 }

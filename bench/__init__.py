@@ -1,0 +1,1 @@
+"""The benchmarks: `python -m bench` (`make bench`). Every figure stands beside a baseline of the same run."""
