@@ -18,6 +18,7 @@ from pathlib import Path
 from config import SETTINGS
 from serve import FLASK, prepare, read_settings, require_free_port, run
 from standins import azure_devops_people as azure_standin
+from standins import jira_oauth
 from standins import jira_people as jira_standin
 from standins import servicenow as servicenow_standin
 from supervise import ROOT, Child, StartFailed, Supervisor, arguments, guarded, run_to_end, say
@@ -79,6 +80,8 @@ def _jira(url: str) -> Practice:
         ("Service URL", url),
         ("User Email", jira_standin.ADMIN_EMAIL),
         ("API Token", jira_standin.API_TOKEN),
+        ("Client ID", jira_oauth.CLIENT_ID),
+        ("Client Secret", jira_oauth.CLIENT_SECRET),
     )
     return Practice("jira", "Jira", url, values, tuple(people)[1:4])
 

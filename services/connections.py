@@ -16,7 +16,7 @@ import providers
 from extensions import db
 from models import OPEN_STATES, Connection, ConnectionStatus, IntegrationUser, Ticket
 from models.crypto import CannotOpen
-from providers.base import ConnectionValues, CreatesTickets, Provider, utcnow
+from providers.base import Client, ConnectionValues, CreatesTickets, Provider, utcnow
 from providers.errors import AuthenticationFailed, NotAllowed, ProviderError
 from providers.values import CheckResult
 from services import events, outbound, store
@@ -248,7 +248,7 @@ def disconnect(actor: Actor, connection: Connection) -> None:
 
 
 def _farewell(actor: Actor, connection: Connection) -> None:
-    if not connection.enabled:
+    if not connection.enabled or providers.get(connection.provider_key).client.farewell is Client.farewell:
         return
     try:
         outbound.client_for(connection, actor).farewell()

@@ -40,6 +40,9 @@ def created(session: Session, ticket: Ticket, actor: Actor, made: CreatedTicket)
     if made.assignment_error:
         text = f"Ticket {made.external_key} created in {label(ticket)}, but not assigned: {made.assignment_error}"
     _tell(session, ticket, actor, "ticket.created", text)
+    if made.warnings:
+        ticket.reason = f"{label(ticket)} left out: " + "; ".join(made.warnings)
+        note_timeline(session, ticket, actor, ticket.reason)
 
 
 def adopted(session: Session, ticket: Ticket, actor: Actor, found: TicketStatus, others: int) -> None:

@@ -18,8 +18,6 @@ from tests import docs_tables
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
-# Pictures of pages are made from the running product (see README.md) and may be missing in a fresh checkout.
-PICTURES = {"docs/img/integrations.png", "docs/img/incident.png"}
 FOREIGN = re.compile(
     r"(?<![\w.:/])/(work|home|root|Users|var/folders|tmp)/|pypi\.org|pythonhosted|npmjs|registry\.|index-url|\.internal\b",
     re.IGNORECASE,
@@ -150,10 +148,7 @@ def test_every_link_leads_somewhere() -> None:
     for path, target in links():
         place, _, name = target.partition("#")
         file = (path.parent / place).resolve() if place else path
-        inside = file.is_relative_to(ROOT) and file.relative_to(ROOT).as_posix()
-        if inside in PICTURES:
-            continue
-        if not inside or not file.exists():
+        if not file.is_relative_to(ROOT) or not file.exists():
             broken.append(f"{path.relative_to(ROOT)}: {target}")
         elif name and name not in {anchor(heading) for heading in headings(file.read_text(encoding="utf-8"))}:
             broken.append(f"{path.relative_to(ROOT)}: {target} (no such heading)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -105,7 +106,10 @@ class Recorder:
         finally:
             getattr(answer, "close", lambda: None)()
         if not environ["PATH_INFO"].startswith("/static/"):
-            text = b"".join(parts).decode(errors="replace")
+            body = b"".join(parts)
+            if ("Content-Encoding", "gzip") in head:
+                body = gzip.decompress(body)
+            text = body.decode(errors="replace")
             self.answers.append((environ["PATH_INFO"], f"{head}\n{text}"))
         return parts
 
