@@ -1,7 +1,7 @@
 # One entry for everything. Each target sets up what it needs in .venv/ and asks no questions.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-long bench check format lock clean
+.PHONY: help demo serve worker test test-long crash-test bench check format lock clean
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -21,13 +21,23 @@ demo: .venv/.installed-run  ## Try it: sandbox providers, example incidents and 
 serve: .venv/.installed-run  ## Start the production server; set up, migrate and run (settings from the environment)
 	@exec $(PYTHON) serve.py --stop-with-parent
 
+worker: .venv/.installed-run  ## Run a worker of its own, beside make serve WORKER=0 (same settings)
+	@exec $(PYTHON) worker.py --stop-with-parent
+
 test: .venv/.installed-dev  ## Run all quick tests (SQLite, PostgreSQL, browser)
 	@bin/need-chromium
+	@bin/need-redis
 	@$(PYTEST) $(ARGS)
 
 test-long: .venv/.installed-dev  ## Run the long tests
 	@bin/need-chromium
+	@bin/need-redis
 	@$(PYTEST) -m long $(ARGS)
+
+# Deaths for each provider on each database.
+N := 200
+crash-test: .venv/.installed-dev  ## Kill the product again and again; print what became of the tickets (N=200)
+	@$(PYTHON) -m tests.crash $(N)
 
 bench: .venv/.installed-dev  ## Measure speed and print one table (QUICK=1: smaller, nothing written)
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)

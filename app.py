@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import blueprints
 import commands
 import providers
+import worker
 from blueprints import context, errors, headers, packing, sessions, static_files
 from config import Settings, load_settings
 from extensions import csrf, db, login_manager, migrate
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None, **changes: Any) -> Flask:
     _configure(app, chosen)
     logs.configure()
     runtime.install(app, chosen)
+    worker.install(app, chosen)
     providers.use_endpoints(chosen.endpoints)
     # Outside calls may fill half of the threads; the other half goes on serving pages.
     set_total_limit(max(1, chosen.web_threads // 2))

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
-from providers.addresses import SETTING as ALLOW
-from providers.addresses import parse_allow
+import config_readers as readers
+from config_readers import TASKS, shown
 
 INSTANCE = Path(__file__).resolve().parent / "instance"
-TASKS = ("settle",)  # what PATCHPANEL_INTERVALS may name
-_NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 
 class SettingsError(ValueError):
@@ -35,122 +28,26 @@ class Setting:
     read: Callable[[str], Any] = str
 
 
-def _number(text: str) -> int:
-    if not _NUMBER.fullmatch(text):
-        raise ValueError("must be a whole number")
-    return int(text)
-
-
-def _whole(text: str) -> int:
-    number = _number(text)
-    if number < 0:
-        raise ValueError("must not be negative")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = _number(text)
-    if number < 1:
-        raise ValueError("must be at least 1")
-    return number
-
-
-def _port(text: str) -> int:
-    number = _number(text)
-    if not 0 < number < 65536:
-        raise ValueError("must be between 1 and 65535")
-    return number
-
-
-def _switch(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError("must be 0 or 1")
-    return text == "1"
-
-
-def _database(text: str) -> str:
-    """PostgreSQL addresses are accepted without naming a driver."""
-    for prefix in ("postgresql://", "postgres://"):
-        if text.startswith(prefix):
-            text = "postgresql+psycopg://" + text.removeprefix(prefix)
-    if not text.startswith(("postgresql+psycopg://", "sqlite://")):
-        raise ValueError("must begin with sqlite:// or postgresql://")
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError("must look like postgresql://user@host:5432/name or sqlite:///path/to/file") from None
-    if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file, because several processes use it: sqlite:///path/to/file")
-    return text
-
-
-def _base_url(text: str) -> str:
-    if text and not _is_origin(text):
-        raise ValueError("must look like https://patchpanel.example.com")
-    return text.rstrip("/")
-
-
-def _vendor_url(text: str) -> str:
-    if not _is_origin(text):
-        raise ValueError("must look like https://auth.example.com")
-    return text.rstrip("/")
-
-
-def _is_origin(text: str) -> bool:
-    """Whether it is scheme, host and perhaps a port, and nothing else."""
-    try:
-        parts = urlsplit(text)
-        named = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        return False
-    return named and parts.scheme in ("http", "https") and not (parts.path.strip("/") or parts.query or parts.fragment)
-
-
-def _allow(text: str) -> str:
-    try:
-        parse_allow(text)
-    except ValueError as error:
-        # It names the setting for its other callers; the sentence around ours does that already.
-        reason = str(error).removeprefix(f"{ALLOW}: ").removesuffix(".")
-        raise ValueError(f"cannot be read: {reason}") from None
-    return text
-
-
-def _file(text: str) -> str:
-    if text and not Path(text).is_file():
-        raise ValueError("is not the name of a file")
-    return text
-
-
-def _intervals(text: str) -> dict[str, int]:
-    found = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, _, value = (part.strip() for part in entry.partition("="))
-        if name not in TASKS or not _NUMBER.fullmatch(value) or int(value) < 1:
-            raise ValueError(f"must name tasks with their seconds, as in settle=15 (tasks: {', '.join(TASKS)})")
-        found[name] = int(value)
-    return found
-
-
-def shown(text: str) -> str:
-    """A wrong value as it may be repeated: without the password of a URL, and not endlessly."""
-    clean = re.sub(r"(//[^:@/]*):.*@", r"\1:•••@", text)
-    return clean if len(clean) <= 100 else clean[:99] + "…"
-
-
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DATABASE_URL",
         f"sqlite:///{INSTANCE / 'patchpanel.sqlite3'}",
         "SQLAlchemy URL of the database: SQLite or PostgreSQL. postgresql:// needs no driver name.",
-        _database,
+        readers.database,
+    ),
+    Setting(
+        "REDIS_URL",
+        "",
+        "Redis for the queue that wakes the worker, as redis://host:6379/0. Without it the queue lies in the database "
+        "(PostgreSQL) or in a file beside it (SQLite). A queue that is lost loses nothing.",
+        readers.redis,
     ),
     Setting(
         "PATCHPANEL_BASE_URL",
         "",
         "Public address. Every link that leaves the page is built from it, never from the Host header. "
         "Without it: http://127.0.0.1:$PORT.",
-        _base_url,
+        readers.base_url,
     ),
     Setting(
         "PATCHPANEL_KEYRING_FILE",
@@ -169,39 +66,43 @@ SETTINGS: tuple[Setting, ...] = (
         "Comma list of addresses that outbound calls may reach although private: [http://]host:port[=CIDR] or "
         "[CIDR]:port. Plain http only with the prefix. "
         "Example: http://127.0.0.1:9001,jira.corp.example:443=10.2.0.0/16,[fd00::/8]:443",
-        _allow,
+        readers.allow,
     ),
-    Setting("PATCHPANEL_TLS_CA_FILE", "", "Extra CA bundle (PEM) for private certificates.", _file),
+    Setting("PATCHPANEL_TLS_CA_FILE", "", "Extra CA bundle (PEM) for private certificates.", readers.file),
     Setting(
         "PATCHPANEL_TRUSTED_PROXIES",
         "0",
         "Number of reverse-proxy hops whose X-Forwarded-* headers count.",
-        _whole,
+        readers.whole,
     ),
     Setting(
         "PATCHPANEL_ATLASSIAN_AUTH_URL",
         "https://auth.atlassian.com",
         "Host of Atlassian's consent page and tokens.",
-        _vendor_url,
+        readers.vendor_url,
     ),
-    Setting("PATCHPANEL_ATLASSIAN_API_URL", "https://api.atlassian.com", "Host of Atlassian's APIs.", _vendor_url),
+    Setting(
+        "PATCHPANEL_ATLASSIAN_API_URL", "https://api.atlassian.com", "Host of Atlassian's APIs.", readers.vendor_url
+    ),
     Setting(
         "PATCHPANEL_AZURE_IDENTITY_URL",
         "https://vssps.dev.azure.com",
         "Host of the Azure DevOps people look-up.",
-        _vendor_url,
+        readers.vendor_url,
     ),
     Setting(
         "PATCHPANEL_SETTLE_SECONDS",
         "0",
         "Quiet time in seconds before an unclear ticket may be created again; 0 = each provider's own default.",
-        _whole,
+        readers.whole,
     ),
     Setting(
         "PATCHPANEL_INTERVALS",
-        "settle=15",
-        "Seconds between periodic tasks, for example settle=15.",
-        _intervals,
+        "",
+        "Seconds between periodic tasks, those that are named: check=300,status=120,settle=15. Without it: "
+        + ", ".join(f"{name}={seconds}" for name, seconds in TASKS.items())
+        + ".",
+        readers.intervals,
     ),
     Setting(
         "PATCHPANEL_SANDBOX_FILE",
@@ -209,10 +110,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Set by `make demo` only: file that says which sandbox providers run, shown as a strip on the pages.",
     ),
     Setting("HOST", "127.0.0.1", "Address the server listens on."),
-    Setting("PORT", "8000", "Port the server listens on.", _port),
-    Setting("WEB_PROCESSES", "2", "Server processes.", _positive),
-    Setting("WEB_THREADS", "16", "Threads per server process. At most half of them make outbound calls.", _positive),
-    Setting("WORKER", "1", "1 starts the background work together with the server, 0 leaves it out.", _switch),
+    Setting("PORT", "8000", "Port the server listens on.", readers.port),
+    Setting("WEB_PROCESSES", "2", "Server processes.", readers.positive),
+    Setting(
+        "WEB_THREADS", "16", "Threads per server process. At most half of them make outbound calls.", readers.positive
+    ),
+    Setting("WORKER", "1", "1 starts the background work together with the server, 0 leaves it out.", readers.switch),
 )
 
 
@@ -221,6 +124,7 @@ class Settings:
     """The values in force, one attribute per line of the table (see `load_settings`)."""
 
     database_url: str
+    redis_url: str
     base_url: str
     keyring_file: Path
     secret_key_file: Path
@@ -269,6 +173,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             raise SettingsError(f"{setting.name} has the value {shown(text)!r}: it {error}.") from error
     return Settings(
         database_url=values["DATABASE_URL"],
+        redis_url=values["REDIS_URL"],
         base_url=values["PATCHPANEL_BASE_URL"] or f"http://127.0.0.1:{values['PORT']}",
         keyring_file=Path(values["PATCHPANEL_KEYRING_FILE"]),
         secret_key_file=Path(values["PATCHPANEL_SECRET_KEY_FILE"]),

@@ -1,7 +1,7 @@
-"""The production start: prepares the database, then keeps the web server and the background loop running.
+"""The production start: prepares the database, then keeps the web server and the worker running.
 
 `make serve` runs this file. It stays in the foreground and in its own process group, starts Granian and (unless
-`WORKER=0`) the loop that settles unclear tickets as children of the same group, restarts a child that died, and ends
+`WORKER=0`) a worker as children of the same group, restarts a child that died, and ends
 with all of them. `sandbox.py` uses the same functions.
 
 Exit status: 0 after a wished stop, 1 when the start failed, 2 for a wrong setting.
@@ -131,11 +131,10 @@ def web_app() -> Any:
 
 
 def children_of(settings: Settings) -> list[Child]:
-    """Return what runs in production: the web server and, unless switched off, the background loop."""
+    """Return what runs in production: the web server and, unless switched off, the worker."""
     children = [Child("web server", web_command(settings), vital=True)]
     if settings.worker:
-        every = str(settings.intervals.get("settle", 15))
-        children.append(Child("background loop", (*FLASK, "tickets", "settle", "--every", every)))
+        children.append(Child("worker", (sys.executable, "worker.py", "--stop-with-parent")))
     return children
 
 

@@ -13,8 +13,10 @@ from blueprints.connect import blueprint as connect
 from blueprints.incidents import blueprint as incidents
 from blueprints.integration_users import views as integration_users
 from blueprints.integrations import blueprint as integrations
+from blueprints.notifications import views as notifications
 from blueprints.settings import blueprint as settings
 from blueprints.sign_in import views as sign_in
+from blueprints.webhooks import views as webhooks
 
 
 class Entry(StrEnum):
@@ -41,7 +43,9 @@ TABLE: tuple[Mount, ...] = (
     Mount(incidents, "", Entry.SIGNED_IN),
     Mount(integration_users.blueprint, "/setup/integration-users", Entry.SIGNED_IN),
     Mount(integrations, "/settings/organization/integrations", Entry.SIGNED_IN),
+    Mount(notifications.blueprint, "/notifications", Entry.SIGNED_IN),
     Mount(settings, "/settings", Entry.SIGNED_IN),
+    Mount(webhooks.blueprint, "/webhooks", Entry.PUBLIC),
 )
 
 

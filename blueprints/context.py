@@ -15,8 +15,10 @@ from blueprints import static_files
 from blueprints.access import actor
 from blueprints.rendering import pending_messages
 from providers.base import utcnow
+from services import background, notices
 from services.actors import Permission
 from services.runtime import settings
+from services.times import duration
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,14 @@ def ago(moment: dt.datetime | None, now: dt.datetime | None = None) -> str:
     return moment.strftime("%d %b %Y")
 
 
+def ahead(moment: dt.datetime | None, now: dt.datetime | None = None) -> str:
+    """A time to come as people say it: "now", "in 2 min", "in 3 hours"."""
+    if moment is None:
+        return "never"
+    seconds = (moment - (now or utcnow())).total_seconds()
+    return "now" if seconds < 1 else f"in {duration(round(seconds))}"
+
+
 def exact(moment: dt.datetime | None) -> str:
     """A time in full, in UTC."""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else ""
@@ -106,9 +116,21 @@ def sandbox() -> dict[str, Any] | None:
     return _sandbox(path)
 
 
+def worker_missing() -> bool:
+    """Whether to tell this person that the background work stands still. Asked for by whole pages only."""
+    return actor().may(Permission.SYSTEM_READ) and background.worker_missing()
+
+
+def bell() -> notices.Bell:
+    """The bell of whoever is signed in. Asked for by whole pages only: it costs a query."""
+    return notices.bell(actor())
+
+
 def register(app: Flask) -> None:
     """Make all of it known to the templates."""
     app.jinja_env.filters["ago"] = ago
+    app.jinja_env.filters["ahead"] = ahead
+    app.jinja_env.filters["duration"] = duration
     app.jinja_env.filters["exact"] = exact
     app.jinja_env.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     app.jinja_env.globals["static_url"] = static_files.url
@@ -124,4 +146,7 @@ def register(app: Flask) -> None:
             "navigation": navigation() if signed_in else [],
             "messages": pending_messages(),
             "sandbox": sandbox() if signed_in else None,
+            "notification_bell": bell,
+            "notifications_url": url_for("notifications.index"),
+            "worker_missing": worker_missing,
         }

@@ -28,20 +28,21 @@ class Way:
         }
 
 
-def walk(connection: Connection, way: Way, *candidates: Mapping[str, str]) -> None:
+def walk(connection: Connection, way: Way, *candidates: Mapping[str, str], known: bool = False) -> None:
     """Fill `way`: at each step the first candidate that can be chosen, else the only choice there is.
 
-    What was found before a failure stays in `way`. Raises ProviderError.
+    With `known` lists of the last day will do: a filled-in form shall not wait for a provider. What was found before a
+    failure stays in `way`. Raises ProviderError.
     """
     wanted = destinations.steps(connection)
     for step in wanted:
-        choices = destinations.choices(actor(), connection, step.key, dict(way.chosen))
+        choices = destinations.choices(actor(), connection, step.key, dict(way.chosen), known=known)
         way.steps.append((step, choices))
         value = _pick(step, choices, candidates)
         if not value:
             return
         way.chosen[step.key] = value
-    way.schema = destinations.schema(actor(), connection, way.chosen)
+    way.schema = destinations.schema(actor(), connection, way.chosen, known=known)
 
 
 def _pick(step: Step, choices: Sequence[Choice], candidates: Sequence[Mapping[str, str]]) -> str:

@@ -10,7 +10,7 @@ import providers
 from models import Connection
 from models.crypto import CannotOpen
 from providers.errors import ProviderError
-from services import connections, outbound
+from services import connection_health, connections, outbound
 from services.actors import COMMAND_LINE
 
 group = AppGroup("connections", help="Connections to outside systems.")
@@ -38,7 +38,7 @@ def check(connection_ids: tuple[int, ...]) -> None:
     for connection in chosen:
         name = f"{providers.get(connection.provider_key).label}: {outbound.display_name(connection)}"
         try:
-            connections.check(COMMAND_LINE, connection)
+            connection_health.check(COMMAND_LINE, connection)
             click.echo(f"{name}: works")
         except (ProviderError, CannotOpen) as error:
             broken += 1

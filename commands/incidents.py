@@ -18,7 +18,8 @@ group = AppGroup("incidents", help="Incidents.")
 
 @group.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_(file: Path) -> None:
+@click.option("--tickets", is_flag=True, help="New incidents get the tickets that rules create without asking.")
+def import_(file: Path, tickets: bool) -> None:
     """Load incidents from FILE: JSON Lines, or CSV with a header row.
 
     Columns: title (required), description, severity (critical, high, medium, low), source, source_key, labels,
@@ -33,7 +34,9 @@ def import_(file: Path) -> None:
     stopped = ""
     with file.open("rb") as content:
         try:
-            incident_import.run(COMMAND_LINE, content, name=file.name, report=report, on_refused=_tell)
+            incident_import.run(
+                COMMAND_LINE, content, name=file.name, report=report, on_refused=_tell, automatic=tickets
+            )
         except Refused as refusal:
             stopped = str(refusal)
     click.echo(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import SelectField, SelectMultipleField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms import BooleanField, IntegerField, SelectField, SelectMultipleField, StringField
+from wtforms.validators import DataRequired, Length, NumberRange
 
 from forms.destination_fields import PREFIX, Choices, drawable, form_field, options, shown, value_of
 from models import RoutingRule, Severity
@@ -31,6 +31,11 @@ class RuleForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
         "Asset pattern", [Length(max=300)], description="For the resource of the incident: db-* matches db-1 and db-2."
     )
     integration_user = SelectField("Integration User", description="Chosen in the ticket dialog; can be changed there.")
+
+    automatic = BooleanField(
+        "Create without asking",
+        description="For incidents that arrive from a program: they get this ticket at once.",
+    )
 
     steps: Sequence[tuple[Step, Sequence[Choice]]]
     schema: DestinationSchema | None
@@ -57,6 +62,7 @@ class RuleForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
             field_defaults={name: v for name, v in values.items() if v.value not in (None, "", [])},
             severity_values=self._severities(),
             integration_user_id=int(person) if person else None,
+            automatic=bool(self.automatic.data),
         )
 
     def _severities(self) -> dict[str, dict[str, str]]:
@@ -67,6 +73,16 @@ class RuleForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
                 if value:
                     found.setdefault(severity, {})[definition.id] = value
         return found
+
+
+class RateForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
+    """How many tickets may be created without asking."""
+
+    rate = IntegerField(
+        "Tickets without asking, at most per minute",
+        [NumberRange(1, 600, "Enter a number from 1 to 600.")],
+        description="What is above waits and is created in its turn.",
+    )
 
 
 def defaultable(schema: DestinationSchema | None) -> list[DestinationField]:
@@ -119,6 +135,7 @@ def _stored(rule: RoutingRule | None, schema: DestinationSchema | None) -> dict[
         "label": ", ".join(rule.conditions.get("label", [])),
         "resource": rule.conditions.get("resource", ""),
         "integration_user": str(rule.integration_user_id or ""),
+        "automatic": rule.automatic,
     }
     for definition in defaultable(schema):
         if definition.id in rule.field_defaults:

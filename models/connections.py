@@ -52,6 +52,17 @@ class Connection(db.Model):  # type: ignore[misc, name-defined]
     external_account: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     # The destination chosen last, offered again next time.
     destination: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    # Set while the connection is known to be broken and people were told so.
+    broken_since: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    # The circuit breaker, read by all processes and written only when it changes: no call before this moment, and how
+    # often it opened in a row.
+    rests_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    rest_level: Mapped[int] = mapped_column(default=0)
+    rest_reason: Mapped[str] = mapped_column(Text, default="")
+    # Names of the rules switched on that tie incidents and tickets together (services/ticket_rules.py).
+    ticket_rules: Mapped[list[str]] = mapped_column(JSON, default=list)
+    # How many tickets may be created without asking in a minute.
+    automatic_rate: Mapped[int] = mapped_column(default=30)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 

@@ -156,6 +156,12 @@ class Ticket(db.Model):  # type: ignore[misc, name-defined]
     # "", "deleted" or "hidden": what the last read-back said beyond the status.
     visibility: Mapped[str] = mapped_column(String(20), default="")
     synced_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    # When it is to be read back next; empty while there is nothing to read.
+    sync_due_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    # Made by a routing rule, without anybody asking.
+    automatic: Mapped[bool] = mapped_column(default=False)
+    # When it came to its turn, for the rate.
+    released_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     linked: Mapped[bool] = mapped_column(default=False)
     requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     requested_by: Mapped[str] = mapped_column(String(200), default="")
@@ -182,6 +188,8 @@ class Ticket(db.Model):  # type: ignore[misc, name-defined]
         ),
         Index("ix_tickets_state_next_look_at", "state", "next_look_at"),
         Index("ix_tickets_connection_id_external_id", "connection_id", "external_id"),
+        Index("ix_tickets_connection_id_sync_due_at", "connection_id", "sync_due_at"),
+        Index("ix_tickets_connection_id_released_at", "connection_id", "released_at"),
         {"sqlite_autoincrement": True},
     )
 

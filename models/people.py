@@ -35,6 +35,8 @@ class User(UserMixin, db.Model):  # type: ignore[misc, name-defined]
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     last_sign_in_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    # The newest notice this person has seen.
+    notices_seen_id: Mapped[int] = mapped_column(default=0)
 
     # E-mail addresses are compared without case.
     # Row numbers are never used again: the ledgers name them after a row is gone.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from extensions import db
@@ -32,6 +32,8 @@ class RoutingRule(db.Model):  # type: ignore[misc, name-defined]
     integration_user_id: Mapped[int | None] = mapped_column(
         ForeignKey("integration_users.id", ondelete="SET NULL"), index=True
     )
+    # Incidents that arrive from a program get their ticket without anybody asking.
+    automatic: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 
@@ -44,3 +46,15 @@ class RoutingRule(db.Model):  # type: ignore[misc, name-defined]
     def is_default(self) -> bool:
         """Whether it takes whatever no other rule takes."""
         return not self.conditions
+
+
+class KeptList(db.Model):  # type: ignore[misc, name-defined]
+    """A live list of a provider (projects, types, fields) as it was read last, shared by all processes."""
+
+    __tablename__ = "kept_lists"
+
+    # SHA-256 of what the list is of, its connection included.
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), index=True)
+    value: Mapped[Any] = mapped_column(JSON)
+    at: Mapped[dt.datetime] = mapped_column(UtcDateTime)

@@ -158,3 +158,12 @@ def _seconds_until(date: str) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return max((moment - dt.datetime.now(dt.UTC)).total_seconds(), 0.0)
+
+
+def outcome_of(status: int) -> str:
+    """How a call with this status ended, in the word of the ledger."""
+    if status < 400:
+        return "ok"
+    if status == 429:
+        return "limited"
+    return "refused" if status < 500 else "vendor_error"

@@ -6,26 +6,44 @@ This package knows no Flask, no database and no settings of ours; everything it 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from providers.values import (
-    CheckResult,
-    Choice,
-    CreatedTicket,
-    DestinationSchema,
-    Permission,
-    Person,
-    Step,
-    TicketDraft,
-    TicketStatus,
+from providers.capabilities import (
+    CreatesTickets,
+    FindsPeople,
+    ReadsStatus,
+    ReceivesWebhooks,
+    TakesComments,
+    TellsExpiry,
 )
+from providers.values import CheckResult, Step
 
 if TYPE_CHECKING:
     from providers.oauth import Consent
+
+__all__ = [
+    "AuthMethod",
+    "Client",
+    "ConnectionValues",
+    "CreatesTickets",
+    "Field",
+    "FieldKind",
+    "FindsPeople",
+    "Group",
+    "Provider",
+    "ReadsStatus",
+    "ReceivesWebhooks",
+    "Recorder",
+    "Sentences",
+    "TakesComments",
+    "TellsExpiry",
+    "url_origin",
+    "utcnow",
+]
 
 
 class Group(StrEnum):
@@ -193,64 +211,6 @@ class Client:
 
     def farewell(self) -> None:
         """Called before the connection is removed: give back what the provider can take back (tokens). May fail."""
-
-
-class CreatesTickets:
-    """Capability: opens tickets and finds them again by the marker we put in."""
-
-    quiet_seconds: ClassVar[int]
-    empty_looks: ClassVar[int]
-
-    def choices(self, step: str, chosen: Mapping[str, str]) -> Sequence[Choice]:
-        """What can be chosen at this step of the destination, given the steps before it."""
-        raise NotImplementedError
-
-    def schema(self, destination: Mapping[str, str]) -> DestinationSchema:
-        """The fields the destination demands."""
-        raise NotImplementedError
-
-    def permissions(self, destination: Mapping[str, str]) -> Sequence[Permission]:
-        """What the account may do in this destination. Creates nothing."""
-        return ()
-
-    def dry_run(self, draft: TicketDraft) -> bool:
-        """Let the provider validate a ticket without creating it. False when it has no way to do so.
-
-        Raises InvalidInput with the provider's reasons.
-        """
-        return False
-
-    def create_ticket(self, draft: TicketDraft) -> CreatedTicket:
-        """Open one ticket with one create call."""
-        raise NotImplementedError
-
-    def assign_ticket(self, external_id: str, person_id: str) -> None:
-        """Give the ticket to a person."""
-        raise NotImplementedError
-
-    def find_by_marker(self, marker: str, destination: Mapping[str, str]) -> Sequence[TicketStatus]:
-        """Tickets that carry the marker, oldest first, each proven by its own content."""
-        raise NotImplementedError
-
-    def ticket_reference(self, text: str) -> str:
-        """The ticket's key or id from what a person pasted (key or link). Raises InvalidInput."""
-        raise NotImplementedError
-
-
-class ReadsStatus:
-    """Capability: reads tickets back."""
-
-    def read_ticket(self, reference: str) -> TicketStatus:
-        """The ticket now. Raises NotFound when it is gone or out of sight."""
-        raise NotImplementedError
-
-
-class FindsPeople:
-    """Capability: finds the people of the provider by exact e-mail address."""
-
-    def find_people(self, email: str) -> Sequence[Person]:
-        """All people whose e-mail address is exactly this one; empty when there are none."""
-        raise NotImplementedError
 
 
 def url_origin(url: str) -> str:

@@ -21,8 +21,9 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from providers.addresses import Policy
-from providers.answers import amend, error_for, read_json, retry_after
+from providers.answers import amend, error_for, outcome_of, read_json, retry_after
 from providers.base import Recorder
+from providers.breaker import AlwaysClosed, Breaker
 from providers.bulkheads import bulkheads, set_total_limit
 from providers.errors import Busy, Unreachable
 from providers.exchange import Exchange, Trouble, connect, seconds, unsendable
@@ -54,6 +55,7 @@ class Door:
         secrets: values that must not show up in errors or the ledger.
         describe: finds the vendor's own error code and message in an answer.
         label: the provider's name for sentences.
+        breaker: asked before each call and told how it ended.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Door:
         secrets: Sequence[str] = (),
         describe: Describe | None = None,
         label: str = "the provider",
+        breaker: Breaker | None = None,
     ) -> None:
         self.policy = policy
         self.recorder = recorder
@@ -77,6 +80,7 @@ class Door:
         self.secrets = tuple(secrets)
         self.describe = describe
         self.label = label
+        self.breaker = breaker or AlwaysClosed()
         self.purpose = ""
         self.is_creating = False
 
@@ -149,11 +153,13 @@ class GuardedAdapter(HTTPAdapter):
         try:
             response = self._call(request)
             ending = self._finish(response, redactor)
+            door.breaker.told(ending.outcome, retry_after(response))
             response.attempt_id = attempt  # type: ignore[attr-defined]  # read by error_for and by the clients
             response.amend = partial(self._amend, attempt, ending, started, redactor)  # type: ignore[attr-defined]  # read by `amend`
             return response
         except Trouble as trouble:
             error = trouble.error
+            door.breaker.told(trouble.outcome, None)
             error.attempt_id = attempt
             error.cause = redactor(error.cause)
             error.args = (error.cause,)
@@ -198,12 +204,13 @@ class GuardedAdapter(HTTPAdapter):
         extras: Mapping[str, Any] = {"vendor_code": code, "vendor_message": message, "shorten": redactor.shorten}
         for name, value in extras.items():
             setattr(response, name, value)
-        return _Ending(_outcome(status), status, code, message)
+        return _Ending(outcome_of(status), status, code, message)
 
     def _call(self, request: requests.PreparedRequest) -> requests.Response:
         door = self._door
         try:
             target = door.policy.check_url(request.url or "")
+            door.breaker.admit()
             with bulkheads.slot(door.key or target.authority, door.label):
                 return self._persist(request, target)
         except Forbidden as error:
@@ -285,11 +292,3 @@ def _put_back(key: tuple[object, ...], line: Line) -> None:
         idle_lines.give(key, line)
     else:
         line.close()
-
-
-def _outcome(status: int) -> str:
-    if status < 400:
-        return "ok"
-    if status == 429:
-        return "limited"
-    return "refused" if status < 500 else "vendor_error"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -155,3 +156,19 @@ class TicketStatus:
     assignee_id: str
     assignee_name: str
     marker_found: bool = False
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A call of the provider to us, as it arrived. Header names are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the provider keeps to call us: its ids, and until when (None: for ever)."""
+
+    ids: tuple[str, ...]
+    until: dt.datetime | None = None

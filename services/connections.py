@@ -6,25 +6,23 @@ import datetime as dt
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import providers
 from extensions import db
-from models import OPEN_STATES, Connection, ConnectionStatus, IntegrationUser, Ticket
-from models.crypto import CannotOpen
-from providers.base import Client, ConnectionValues, CreatesTickets, Provider, utcnow
-from providers.errors import AuthenticationFailed, NotAllowed, ProviderError
+from models import Connection
+from providers.base import ConnectionValues, Provider, utcnow
 from providers.values import CheckResult
-from services import events, outbound, store
+from services import connection_health, events, outbound, store
 from services.actors import Actor, Permission
 from services.attempts import Caller, Ledger
+from services.connection_health import Found, Told, note_success
 from services.errors import Missing, Refused
 
-FAILURES_UNTIL_ATTENTION = 3
 log = logging.getLogger("patchpanel.connections")
 
 
@@ -71,8 +69,8 @@ def with_capability(capability: type) -> Sequence[Connection]:
     return db.session.scalars(chosen).all()
 
 
-def try_out(actor: Actor, provider: Provider, typed: Typed, stored: Connection | None = None) -> CheckResult:
-    """Check the typed values. Saves nothing.
+def try_out(actor: Actor, provider: Provider, typed: Typed, stored: Connection | None = None) -> Found:
+    """Check the typed values, and what they may do where tickets usually go. Saves nothing.
 
     Raises:
         InvalidInput: a value cannot be used; `field_errors` has our field names.
@@ -86,10 +84,18 @@ def try_out(actor: Actor, provider: Provider, typed: Typed, stored: Connection |
 def create(actor: Actor, provider: Provider, typed: Typed) -> Connection:
     """Check the typed values and, when they work, store them as a new connection. Raises as `try_out`."""
     values = _values(provider, typed, None)
-    return insert(actor, provider, typed, values, _check(actor, provider, values, name=_name(provider, typed)))
+    found = _check(actor, provider, values, name=_name(provider, typed))
+    return insert(actor, provider, typed, values, found.result, found.told)
 
 
-def insert(actor: Actor, provider: Provider, typed: Typed, values: ConnectionValues, result: CheckResult) -> Connection:
+def insert(
+    actor: Actor,
+    provider: Provider,
+    typed: Typed,
+    values: ConnectionValues,
+    result: CheckResult,
+    told: Told | None = None,
+) -> Connection:
     """Store values that were just shown to work as a new connection."""
     now = utcnow()
     with store.write() as session:
@@ -107,10 +113,10 @@ def insert(actor: Actor, provider: Provider, typed: Typed, values: ConnectionVal
             updated_at=now,
         )
         connection.seal(dict(values.credentials), origin=provider.origin(values.settings))
-        note_success(connection, result)
+        note_success(session, connection, result, told)
         session.add(connection)
         session.flush()
-        _event(session, actor, "connection.created", connection, {"secrets": sorted(values.credentials)})
+        record(session, actor, "connection.created", connection, {"secrets": sorted(values.credentials)})
     return connection
 
 
@@ -122,9 +128,9 @@ def update(actor: Actor, connection: Connection, typed: Typed) -> Connection:
     """
     provider = providers.get(connection.provider_key)
     values = _values(provider, typed, connection)
-    result = None
+    found = None
     if connection.enabled:
-        result = _check(actor, provider, values, name=_name(provider, typed), stored=connection)
+        found = _check(actor, provider, values, name=_name(provider, typed), stored=connection)
     with store.write() as session:
         current = store.locked(session, Connection, connection.id)
         if current.credentials_version != connection.credentials_version:
@@ -137,9 +143,9 @@ def update(actor: Actor, connection: Connection, typed: Typed) -> Connection:
         current.updated_at = utcnow()
         if typed.credentials:
             current.seal(dict(values.credentials), origin=provider.origin(values.settings))
-        if result:
-            note_success(current, result)
-        _event(session, actor, "connection.updated", current, {"changed": changed})
+        if found:
+            note_success(session, current, found.result, found.told)
+        record(session, actor, "connection.updated", current, {"changed": changed})
     return current
 
 
@@ -154,106 +160,14 @@ def _changes(current: Connection, typed: Typed, settings: Mapping[str, str]) -> 
     return sorted(changed)
 
 
-def check(actor: Actor, connection: Connection) -> Connection:
-    """Ask the provider now whether the connection works and remember the answer.
-
-    Raises Refused when it is switched off (it makes no calls then) and ProviderError with what the provider said;
-    both after the outcome was stored.
-    """
-    if not connection.enabled:
-        raise Refused("This connection is switched off and makes no calls. Switch it on first.")
-    try:
-        result = outbound.client_for(connection, actor).check()
-    except ProviderError as error:
-        # Read now: renewing an access token makes a new version on the way, and that one was checked.
-        note(connection.id, connection.credentials_version, error)
-        raise
-    version = connection.credentials_version
-    with store.write() as session:
-        current = store.locked(session, Connection, connection.id)
-        if current.credentials_version == version:
-            note_success(current, result)
-    return current
-
-
-def note(connection_id: int, version: int, error: ProviderError) -> None:
-    """Remember a failure, unless the connection was changed meanwhile: the outcome then belongs to older values.
-
-    Refused credentials or a missing permission need attention at once; anything else after three failures in a row.
-    """
-    with store.write() as session:
-        current = store.locked(session, Connection, connection_id)
-        if current.credentials_version != version:
-            return
-        current.failures += 1
-        current.last_checked_at = utcnow()
-        current.last_error = " ".join(part for part in (error.cause, error.next_step) if part)
-        current.last_attempt_id = error.attempt_id
-        definite = isinstance(error, AuthenticationFailed | NotAllowed)
-        if definite or current.failures >= FAILURES_UNTIL_ATTENTION:
-            current.status = ConnectionStatus.NEEDS_ATTENTION
-
-
-def note_success(connection: Connection, result: CheckResult) -> None:
-    """Remember that a check went well."""
-    now = utcnow()
-    connection.status = ConnectionStatus.WORKS
-    connection.last_checked_at = connection.last_ok_at = now
-    connection.failures = 0
-    connection.last_error = ""
-    connection.last_attempt_id = None
-    connection.external_account = asdict(result.account)
-
-
 def switch(actor: Actor, connection: Connection, *, on: bool) -> Connection:
     """Switch the connection on or off. Off means: no call at all."""
     with store.write() as session:
         current = store.locked(session, Connection, connection.id)
         current.enabled = on
         current.updated_at = utcnow()
-        _event(session, actor, "connection.switched_on" if on else "connection.switched_off", current)
+        record(session, actor, "connection.switched_on" if on else "connection.switched_off", current)
     return current
-
-
-@dataclass(frozen=True)
-class Consequences:
-    """What disconnecting would mean, in numbers."""
-
-    integration_users: int
-    open_tickets: int
-
-
-def consequences(connection: Connection) -> Consequences:
-    """Count what hangs on a connection."""
-    people = select(func.count()).where(IntegrationUser.connection_id == connection.id).scalar_subquery()
-    tickets = (
-        select(func.count())
-        .where(Ticket.connection_id == connection.id, Ticket.state.in_(OPEN_STATES))
-        .scalar_subquery()
-    )
-    row = db.session.execute(select(people, tickets)).one()
-    return Consequences(*row)
-
-
-def disconnect(actor: Actor, connection: Connection) -> None:
-    """Remove the connection, its secrets and its integration users. Tickets stay, with their links.
-
-    Tokens the provider can take back are given back first; that this may fail stops nothing.
-    """
-    _farewell(actor, connection)
-    with store.write() as session:
-        current = store.locked(session, Connection, connection.id)
-        _event(session, actor, "connection.disconnected", current)
-        session.delete(current)
-
-
-def _farewell(actor: Actor, connection: Connection) -> None:
-    if not connection.enabled or providers.get(connection.provider_key).client.farewell is Client.farewell:
-        return
-    try:
-        outbound.client_for(connection, actor).farewell()
-    except (ProviderError, CannotOpen) as error:
-        log.info("nothing was given back on disconnect", extra={"reason": str(error)})
 
 
 def _values(provider: Provider, typed: Typed, stored: Connection | None) -> ConnectionValues:
@@ -276,24 +190,23 @@ def _values(provider: Provider, typed: Typed, stored: Connection | None) -> Conn
 
 def _check(
     actor: Actor, provider: Provider, values: ConnectionValues, *, name: str, stored: Connection | None = None
-) -> CheckResult:
-    """Prove the credentials, and tell what they may do where tickets went last."""
-    destination = dict(stored.destination) if stored else {}
+) -> Found:
+    """Prove the credentials, and tell what they may do where tickets usually go."""
+    place = connection_health.usual_place(stored)
     ledger = Ledger(Caller(actor, provider.key, stored.id if stored else None, name))
     key = f"connection:{stored.id}" if stored else f"new:{provider.key}"
     client = outbound.open_client(provider, values, ledger, key=key)
     result = client.check()
-    if isinstance(client, CreatesTickets):
-        result = replace(result, permissions=tuple(client.permissions(destination)))
-    return result
+    return Found(result=result, told=connection_health.ask(client, result, place))
 
 
 def _name(provider: Provider, typed: Typed) -> str:
     return typed.description or provider.tenant(dict(typed.settings))
 
 
-def _event(
+def record(
     session: Session, actor: Actor, action: str, connection: Connection, details: dict[str, Any] | None = None
 ) -> None:
+    """Add the event of a change to a connection, within the caller's transaction."""
     name = f"{providers.get(connection.provider_key).label}: {outbound.display_name(connection)}"
     events.record(session, actor, action, kind="connection", target_id=connection.id, target=name, details=details)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from providers.base import ConnectionValues, Provider
+from providers.breaker import Breaker
 from providers.http import Door
 from services import store
 from services.attempts import Ledger
@@ -10,7 +11,14 @@ from services.runtime import runtime
 
 
 def open_door(
-    provider: Provider, values: ConnectionValues, recorder: Ledger, *, key: str, seconds: float, also: str = ""
+    provider: Provider,
+    values: ConnectionValues,
+    recorder: Ledger,
+    *,
+    key: str,
+    seconds: float,
+    also: str = "",
+    breaker: Breaker | None = None,
 ) -> Door:
     """A door for calls with these values. Ends the read transaction: nothing is held while we talk to the outside.
 
@@ -18,6 +26,7 @@ def open_door(
         key: groups calls for the limit of calls at once.
         seconds: for everything done through this door together.
         also: one more secret that must not show up in errors or the ledger.
+        breaker: asked before each call, for stored connections.
     """
     store.release()
     now = runtime()
@@ -30,4 +39,5 @@ def open_door(
         secrets=tuple(filter(None, (*values.credentials.values(), also))),
         describe=provider.client.describe,
         label=provider.label,
+        breaker=breaker,
     )

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models import Incident
-from services import incident_file, incidents, store
+from services import automatic_tickets, incident_file, incidents, store
 from services.actors import Actor
 
 BATCH = 200
@@ -68,12 +68,21 @@ class Report:
             setattr(self, outcome, getattr(self, outcome) + 1)
 
 
-def run(actor: Actor, file: BinaryIO, *, name: str, report: Report, on_refused: Callable[[int, str], None]) -> None:
+def run(
+    actor: Actor,
+    file: BinaryIO,
+    *,
+    name: str,
+    report: Report,
+    on_refused: Callable[[int, str], None],
+    automatic: bool = False,
+) -> None:
     """Store the incidents of a file, a batch per transaction, so that memory stays flat for any size.
 
     Args:
         file: JSON Lines or CSV, opened for bytes and read once; `name` is its file name.
         report: filled while it goes on, so it is true also when reading ends early.
+        automatic: new incidents get the tickets that routing rules create without asking.
         on_refused: called with row number and reason for each row that cannot be used; the others are stored.
 
     Raises:
@@ -90,29 +99,32 @@ def run(actor: Actor, file: BinaryIO, *, name: str, report: Report, on_refused: 
                     on_refused(row.number, row.reason)
                 else:
                     pending.append(Arrival(row.draft, row.given))
-            report.count(place_all(actor, pending))
+            report.count(place_all(actor, pending, automatic=automatic))
             pending = []
     finally:
         rows.close()
 
 
-def place(actor: Actor, arrival: Arrival) -> tuple[Outcome, Incident]:
-    """Make the incident, or bring the one of this source and key up to date. Returns what happened and the incident."""
-    return _place(actor, [arrival])[0]
+def place(actor: Actor, arrival: Arrival, *, automatic: bool = False) -> tuple[Outcome, Incident]:
+    """Make the incident, or bring the one of this source and key up to date. Returns what happened and the incident.
+
+    With `automatic` a new one gets the tickets that routing rules create without asking.
+    """
+    return _place(actor, [arrival], automatic)[0]
 
 
-def place_all(actor: Actor, arrivals: Sequence[Arrival]) -> list[Outcome]:
+def place_all(actor: Actor, arrivals: Sequence[Arrival], *, automatic: bool = False) -> list[Outcome]:
     """The same for many, in one transaction and in order."""
-    return [outcome for outcome, _ in _place(actor, arrivals)]
+    return [outcome for outcome, _ in _place(actor, arrivals, automatic)]
 
 
-def _place(actor: Actor, arrivals: Sequence[Arrival]) -> list[tuple[Outcome, Incident]]:
+def _place(actor: Actor, arrivals: Sequence[Arrival], automatic: bool) -> list[tuple[Outcome, Incident]]:
     if not arrivals:
         return []
     for last_try in (False, True):
         try:
             with store.write() as session:
-                return _Batch(session, actor, arrivals).place()
+                return _Batch(session, actor, arrivals, automatic=automatic).place()
         except IntegrityError:
             # Somebody else added one of them between our look and our write: the next look sees it.
             if last_try:
@@ -123,7 +135,8 @@ def _place(actor: Actor, arrivals: Sequence[Arrival]) -> list[tuple[Outcome, Inc
 class _Batch:
     """Arrivals being placed in one transaction."""
 
-    def __init__(self, session: Session, actor: Actor, arrivals: Sequence[Arrival]) -> None:
+    def __init__(self, session: Session, actor: Actor, arrivals: Sequence[Arrival], *, automatic: bool) -> None:
+        self._automatic = automatic
         self._session = session
         self._actor = actor
         self._arrivals = arrivals
@@ -161,4 +174,6 @@ class _Batch:
         self._session.flush()
         for incident in self._fresh.values():
             incidents.tell_created(self._session, self._actor, incident, f"Received from {incident.source}")
+        if self._automatic:
+            automatic_tickets.arrived(self._session, self._actor, self._fresh.values())
         self._fresh = {}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from extensions import db
 from models import SEVERITY_RANK, Incident, IncidentStatus, Severity, TimelineEntry
 from providers.base import utcnow
-from services import events, store
+from services import events, store, ticket_comments, ticket_rules
 from services.actors import Actor, Permission
 from services.errors import Missing, Refused
 
@@ -107,10 +107,18 @@ def change_status(actor: Actor, incident_id: int, status: str) -> Incident:
         incident = store.locked(session, Incident, incident_id)
         if incident.status == status:
             return incident
-        before, incident.status, incident.updated_at = incident.status, status, utcnow()
-        add_entry(session, actor, incident.id, f"status_{status}", STATUS_TEXT[IncidentStatus(status)])
-        _record(session, actor, "incident.status_changed", incident, {"from": before, "to": status})
+        reopened = incident.status == IncidentStatus.RESOLVED
+        move(session, actor, incident, status, STATUS_TEXT[IncidentStatus(status)])
+        told = ticket_rules.reopened(session, actor, incident) if reopened else ()
+    ticket_comments.wake(told)
     return incident
+
+
+def move(session: Session, actor: Actor, incident: Incident, status: str, text: str) -> None:
+    """Move an incident the caller has locked to another status, with `text` in its timeline."""
+    before, incident.status, incident.updated_at = incident.status, status, utcnow()
+    add_entry(session, actor, incident.id, f"status_{status}", text)
+    _record(session, actor, "incident.status_changed", incident, {"from": before, "to": status})
 
 
 def add_note(actor: Actor, incident_id: int, text: str) -> Incident:
@@ -126,6 +134,8 @@ def add_note(actor: Actor, incident_id: int, text: str) -> Incident:
         incident.updated_at = utcnow()
         add_entry(session, actor, incident.id, "note", note)
         _record(session, actor, "incident.note_added", incident)
+        told = ticket_rules.noted(session, actor, incident, note)
+    ticket_comments.wake(told)
     return incident
 
 

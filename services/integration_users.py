@@ -16,7 +16,7 @@ from extensions import db
 from models import Connection, IntegrationUser
 from providers.base import utcnow
 from providers.values import Person
-from services import events, paging, person_look_up, search, store
+from services import events, paging, person_look_up, person_tickets, search, store
 from services.actors import Actor, Permission
 from services.errors import Missing
 from services.person_look_up import LookUp, NotAdded, Source, look_up, sources
@@ -29,11 +29,25 @@ class PersonStatus(StrEnum):
 
     ACTIVE = "active"
     INACTIVE = "inactive"
+    GONE = "gone"
+
+
+# Beside the statuses themselves, what the list can be narrowed to: everybody whom nobody can choose any more.
+ATTENTION = "attention"
+_NARROWED: dict[str, tuple[PersonStatus, ...]] = {
+    **{status: (status,) for status in PersonStatus},
+    ATTENTION: (PersonStatus.INACTIVE, PersonStatus.GONE),
+}
+# Every status the list can be narrowed to.
+STATUSES = tuple(_NARROWED)
 
 
 @dataclass(frozen=True)
 class ListedUser:
-    """One row of the list. `source` is None when this installation does not know the provider any more."""
+    """One row of the list. `source` is None when this installation does not know the provider any more.
+
+    `open_tickets` is counted for people who are not active; for the others it is 0.
+    """
 
     id: int
     name: str
@@ -42,6 +56,20 @@ class ListedUser:
     status: str
     checked_at: dt.datetime
     source: Source | None
+    open_tickets: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether tickets can be given to this person."""
+        return self.status == PersonStatus.ACTIVE
+
+
+@dataclass(frozen=True)
+class Named:
+    """What to call a person, and whether tickets can still be given to them."""
+
+    name: str
+    active: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +113,7 @@ def _store(actor: Actor, found: LookUp, person: Person) -> IntegrationUser:
             connection_id=found.connection_id,
             email=person_look_up.clean(person.email, person_look_up.LONGEST_EMAIL) or found.email,
             name=person_look_up.display_name(person),
-            external_username=person_look_up.clean(person.username, 254),
+            external_username=person_look_up.clean(person.username, person_look_up.LONGEST_USERNAME),
             external_id=person.external_id,
             status=PersonStatus.ACTIVE,
             checked_at=now,
@@ -139,6 +167,7 @@ def page(
     known: Sequence[Source],
     query: str = "",
     connection_id: int | None = None,
+    status: str = "",
     cursor: str | None = None,
     limit: int = 50,
 ) -> paging.Page[ListedUser]:
@@ -148,26 +177,41 @@ def page(
         known: what `sources()` gave.
         query: words that must occur in name or e-mail address.
         connection_id: only people of this connection.
+        status: only people of this status, one of STATUSES; "" for all.
 
     Raises:
         Refused: the cursor is not one of ours.
     """
     order = (paging.Order(IntegrationUser.name), paging.Order(IntegrationUser.id))
     statement = _filtered(select(*_LISTED), query, connection_id)
+    if status:
+        statement = statement.where(IntegrationUser.status.in_(_NARROWED[status]))
     found = paging.page(statement, order, cursor=cursor, limit=limit, scalars=False)
-    by_id = {source.id: source for source in known}
-    return replace(found, items=[_listed(row, by_id.get(row.connection_id)) for row in found.items])
+    return replace(found, items=_listed(known, found.items))
 
 
 def one(known: Sequence[Source], user_id: int) -> ListedUser | None:
     """One row as the list shows it; None when there is none."""
     row = db.session.execute(select(*_LISTED).where(IntegrationUser.id == user_id)).one_or_none()
+    return _listed(known, [row])[0] if row else None
+
+
+def _listed(known: Sequence[Source], rows: Sequence[Any]) -> list[ListedUser]:
     by_id = {source.id: source for source in known}
-    return _listed(row, by_id.get(row.connection_id)) if row else None
-
-
-def _listed(row: Any, source: Source | None) -> ListedUser:
-    return ListedUser(row.id, row.name, row.email, row.external_username, row.status, row.checked_at, source)
+    counts = person_tickets.counts([row.id for row in rows if row.status != PersonStatus.ACTIVE])
+    return [
+        ListedUser(
+            row.id,
+            row.name,
+            row.email,
+            row.external_username,
+            row.status,
+            row.checked_at,
+            by_id.get(row.connection_id),
+            counts.get(row.id, 0),
+        )
+        for row in rows
+    ]
 
 
 def _filtered(statement: Any, query: str, connection_id: int | None) -> Select[Any]:
@@ -193,12 +237,13 @@ def get_choice(user_id: int) -> PersonChoice:
     return _choice(store.get(IntegrationUser, user_id))
 
 
-def names(user_ids: Sequence[int]) -> dict[int, str]:
-    """Names of these people, by row number; those that are gone are missing."""
+def named(user_ids: Sequence[int]) -> dict[int, Named]:
+    """These people by row number; those that were removed are missing."""
     if not user_ids:
         return {}
-    rows = db.session.execute(select(IntegrationUser.id, IntegrationUser.name).where(IntegrationUser.id.in_(user_ids)))
-    return dict(rows.tuples().all())
+    columns = (IntegrationUser.id, IntegrationUser.name, IntegrationUser.status)
+    rows = db.session.execute(select(*columns).where(IntegrationUser.id.in_(user_ids)))
+    return {row.id: Named(row.name, row.status == PersonStatus.ACTIVE) for row in rows}
 
 
 def _choice(user: IntegrationUser) -> PersonChoice:

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 
 from config import SettingsError
 from extensions import db
-from models import Connection, crypto
+from models import Connection, Webhook, crypto
 from services import events, store
 from services.actors import Actor
 from services.errors import Refused
@@ -25,7 +26,9 @@ from services.watched_ring import WatchedRing
 log = logging.getLogger("patchpanel.keys")
 
 HEADER = "# Key ring of Patchpanel, newest key first. Keep a copy apart from the database backups.\n"
-BATCH = 20  # connections per transaction while re-wrapping: others never wait long
+# The tables that hold sealed credentials. (Those of consents under way end with them, after minutes.)
+SEALED: tuple[Any, ...] = (Connection, Webhook)
+BATCH = 20  # rows per transaction while re-wrapping: others never wait long
 
 
 @dataclass(frozen=True)
@@ -121,31 +124,42 @@ def listed() -> Sequence[KeyState]:
 def _used(session: Session) -> Counter[str]:
     """How many stored credentials each key wraps."""
     used: Counter[str] = Counter()
-    for credentials in session.execute(select(Connection.credentials)).scalars():
-        used.update(str(sealed.get("key", "")) for sealed in credentials.values())
+    for model in SEALED:
+        for credentials in session.execute(select(model.credentials)).scalars():
+            used.update(str(sealed.get("key", "")) for sealed in credentials.values())
     return used
 
 
 def verify() -> Sequence[Verified]:
     """Open every stored credential and say of each whether it did. No secret leaves this function."""
     _ring()
-    query = select(Connection).order_by(Connection.id).execution_options(populate_existing=True)
-    return [result for connection in db.session.execute(query).scalars() for result in _verify(connection)]
+    found: list[Verified] = []
+    for model in SEALED:
+        query = select(model).order_by(_number(model)).execution_options(populate_existing=True)
+        found.extend(result for row in db.session.execute(query).scalars() for result in _verify(row))
+    return found
 
 
-def _verify(connection: Connection) -> Iterator[Verified]:
-    for name, sealed in connection.credentials.items():
+def _number(model: Any) -> Any:
+    """The column that numbers the rows of a table."""
+    return inspect(model).primary_key[0]
+
+
+def _verify(row: Any) -> Iterator[Verified]:
+    for name, sealed in row.credentials.items():
         trouble = ""
         try:
-            crypto.unseal(sealed, connection.context(name))
+            crypto.unseal(sealed, row.context(name))
         except crypto.CannotOpen as error:
             trouble = str(error)
-        yield _result(connection, name, trouble)
+        yield _result(row, name, trouble)
 
 
-def _result(connection: Connection, name: str, trouble: str) -> Verified:
-    key_id = str(connection.credentials[name].get("key", ""))
-    return Verified(connection.id, connection.description or connection.slug, name, key_id, trouble)
+def _result(row: Any, name: str, trouble: str) -> Verified:
+    key_id = str(row.credentials[name].get("key", ""))
+    if isinstance(row, Webhook):
+        return Verified(row.connection_id, f"webhook of connection {row.connection_id}", name, key_id, trouble)
+    return Verified(row.id, row.description or row.slug, name, key_id, trouble)
 
 
 def rotate(actor: Actor, *, resume: bool = False) -> Rotation:
@@ -173,12 +187,13 @@ def rotate(actor: Actor, *, resume: bool = False) -> Rotation:
 
 
 def _rewrap_all(actor: Actor, rotation: Rotation) -> Rotation:
-    ids = list(db.session.execute(select(Connection.id).order_by(Connection.id)).scalars())
-    for start in range(0, len(ids), BATCH):
-        with store.write() as session:
-            query = select(Connection).where(Connection.id.in_(ids[start : start + BATCH])).with_for_update()
-            for connection in session.execute(query.execution_options(populate_existing=True)).scalars():
-                _rewrap(connection, rotation)
+    for model in SEALED:
+        ids = list(db.session.execute(select(_number(model)).order_by(_number(model))).scalars())
+        for start in range(0, len(ids), BATCH):
+            with store.write() as session:
+                query = select(model).where(_number(model).in_(ids[start : start + BATCH])).with_for_update()
+                for row in session.execute(query.execution_options(populate_existing=True)).scalars():
+                    _rewrap(row, rotation)
     with store.write() as session:
         details = {"credentials": rotation.rewrapped, "left": len(rotation.left)}
         events.record(
@@ -193,20 +208,20 @@ def _rewrap_all(actor: Actor, rotation: Rotation) -> Rotation:
     return rotation
 
 
-def _rewrap(connection: Connection, rotation: Rotation) -> None:
+def _rewrap(row: Any, rotation: Rotation) -> None:
     """Wrap the credentials of one locked row anew. One that does not open stays as it is and is reported."""
-    sealed = dict(connection.credentials)
-    for name, value in connection.credentials.items():
+    sealed = dict(row.credentials)
+    for name, value in row.credentials.items():
         if value.get("key") == rotation.key_id:
             continue
         try:
-            sealed[name] = crypto.rewrap(value, connection.context(name))
+            sealed[name] = crypto.rewrap(value, row.context(name))
         except crypto.CannotOpen as error:
-            rotation.left.append(_result(connection, name, str(error)))
+            rotation.left.append(_result(row, name, str(error)))
         else:
             rotation.rewrapped += 1
-    if sealed != connection.credentials:
-        connection.credentials = sealed
+    if sealed != row.credentials:
+        row.credentials = sealed
 
 
 def retire(actor: Actor, key_id: str) -> None:
@@ -227,7 +242,7 @@ def retire(actor: Actor, key_id: str) -> None:
         with store.write() as session:
             if session.get_bind().dialect.name == "postgresql":
                 # Nobody changes credentials between this look and the end (SQLite has one writer anyway).
-                session.execute(text("LOCK TABLE connections IN SHARE ROW EXCLUSIVE MODE"))
+                session.execute(text("LOCK TABLE connections, webhooks IN SHARE ROW EXCLUSIVE MODE"))
             needed = _used(session)[key_id]
             if needed:
                 raise Refused(

@@ -20,12 +20,11 @@ from extensions import db
 from models import Connection, OAuthFlow
 from providers.base import AuthMethod, ConnectionValues, Provider, utcnow
 from providers.oauth import ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Consent, NoSite, Site
-from services import connections, events, oauth_flows, outbound, store, tokens
+from services import connection_health, connections, events, oauth_flows, outbound, store, tokens
 from services.actors import Actor
-from services.attempts import Caller, Ledger
-from services.doors import open_door
 from services.errors import Missing, Refused
 from services.oauth_flows import AGAIN, CONSENT, SITE, Visitor, choices
+from services.oauth_trip import Trip
 from services.runtime import settings
 
 
@@ -126,40 +125,30 @@ def complete(visitor: Visitor, provider: Provider, answer: Mapping[str, str]) ->
             "This consent was not begun by you in this browser, or its call-back was used already. Nothing was "
             f"connected. {AGAIN}"
         )
-    consent = consent_of(provider.auth_method(flow.auth_method))
+    trip = Trip(visitor, provider, flow)
     if "error" in answer or not answer.get("code"):
-        raise consent.declined(answer.get("error", ""), answer.get("error_description", ""))
-    values = _trade(visitor, provider, flow, answer["code"])
-    door = open_door(provider, values, _ledger(visitor, provider, flow), key=_key(flow), seconds=10.0)
-    sites = consent.sites(door, values)
-    if flow.connection_id is not None:
-        return _reconnect(visitor, provider, flow, values, sites)
-    if len(sites) == 1:
-        return Outcome(_install(visitor, provider, flow, values, sites[0]))
+        raise trip.consent.declined(answer.get("error", ""), answer.get("error_description", ""))
+    with trip.told():
+        values = _trade(trip, answer["code"])
+        sites = trip.consent.sites(trip.door(values), values)
+        if flow.connection_id is not None:
+            return _reconnect(trip, values, sites)
+        if len(sites) == 1:
+            return Outcome(_install(trip, values, sites[0]))
     return Outcome(flow_id=oauth_flows.ask(visitor, provider, values, flow, sites))
 
 
-def _trade(visitor: Visitor, provider: Provider, flow: OAuthFlow, code: str) -> ConnectionValues:
+def _trade(trip: Trip, code: str) -> ConnectionValues:
     """Tokens for the code; sent only where the row says, which was fixed at the start."""
-    consent = consent_of(provider.auth_method(flow.auth_method))
+    flow = trip.flow
     before = ConnectionValues(flow.connection_id, flow.auth_method, flow.settings, flow.opened())
-    ledger = _ledger(visitor, provider, flow)
-    door = open_door(provider, before, ledger, key=_key(flow), seconds=10.0, also=code)
-    granted = consent.exchange(door, before, code, flow.redirect_uri)
+    granted = trip.consent.exchange(trip.door(before, also=code), before, code, flow.redirect_uri)
     return ConnectionValues(
         flow.connection_id,
         flow.auth_method,
         {**before.settings, **granted.settings()},
         {**before.credentials, **granted.credentials()},
     )
-
-
-def _ledger(visitor: Visitor, provider: Provider, flow: OAuthFlow) -> Ledger:
-    return Ledger(Caller(visitor.actor, provider.key, flow.connection_id, flow.description or provider.label))
-
-
-def _key(flow: OAuthFlow) -> str:
-    return f"connection:{flow.connection_id}" if flow.connection_id else f"new:{flow.provider_key}"
 
 
 def choose(visitor: Visitor, provider: Provider, flow_id: int, site_id: str) -> Connection:
@@ -171,7 +160,9 @@ def choose(visitor: Visitor, provider: Provider, flow_id: int, site_id: str) -> 
     if flow is None:
         raise Missing(f"OAuthFlow {flow_id}")
     values = ConnectionValues(None, flow.auth_method, flow.settings, flow.opened())
-    return _install(visitor, provider, flow, values, site)
+    trip = Trip(visitor, provider, flow)
+    with trip.told():
+        return _install(trip, values, site)
 
 
 def _with_site(values: ConnectionValues, site: Site) -> ConnectionValues:
@@ -180,19 +171,17 @@ def _with_site(values: ConnectionValues, site: Site) -> ConnectionValues:
     )
 
 
-def _install(visitor: Visitor, provider: Provider, flow: OAuthFlow, values: ConnectionValues, site: Site) -> Connection:
+def _install(trip: Trip, values: ConnectionValues, site: Site) -> Connection:
     whole = _with_site(values, site)
-    result = outbound.open_client(provider, whole, _ledger(visitor, provider, flow), key=_key(flow)).check()
-    typed = connections.Typed(flow.auth_method, {}, {}, description=flow.description)
-    return connections.insert(visitor.actor, provider, typed, whole, result)
+    result = trip.client(whole).check()
+    typed = connections.Typed(trip.flow.auth_method, {}, {}, description=trip.flow.description)
+    return connections.insert(trip.visitor.actor, trip.provider, typed, whole, result)
 
 
-def _reconnect(
-    visitor: Visitor, provider: Provider, flow: OAuthFlow, values: ConnectionValues, sites: Sequence[Site]
-) -> Outcome:
+def _reconnect(trip: Trip, values: ConnectionValues, sites: Sequence[Site]) -> Outcome:
     """New tokens for the same connection: it keeps its tickets, people and rules, so the site must be the same."""
-    connection = store.get(Connection, flow.connection_id or 0)
-    consent = consent_of(provider.auth_method(flow.auth_method))
+    provider, consent = trip.provider, trip.consent
+    connection = store.get(Connection, trip.flow.connection_id or 0)
     same = next((site for site in sites if site.id == consent.site_id(connection.settings)), None)
     if same is None:
         tenant = provider.tenant(connection.settings)
@@ -201,15 +190,15 @@ def _reconnect(
             next_step="Press Reconnect again and choose that site; other sites are connected with Install.",
         )
     whole = _with_site(values, same)
-    result = outbound.open_client(provider, whole, _ledger(visitor, provider, flow), key=_key(flow)).check()
+    result = trip.client(whole).check()
     with store.write() as session:
         current = store.locked(session, Connection, connection.id)
         tokens.supersede(session, current.id)
         current.settings, current.updated_at = dict(whole.settings), utcnow()
         current.seal(dict(whole.credentials), origin=provider.origin(whole.settings))
-        connections.note_success(current, result)
+        connection_health.note_success(session, current, result)
         details = {"secrets": sorted([ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN])}
-        _event(session, visitor.actor, "connection.reconnected", current, details)
+        _event(session, trip.visitor.actor, "connection.reconnected", current, details)
     return Outcome(current, reconnected=True)
 
 

@@ -9,9 +9,11 @@ import providers
 from models import Connection
 from models.crypto import CannotOpen
 from providers.base import Client, ConnectionValues, Provider
+from providers.breaker import Breaker
 from services import tokens
 from services.actors import Actor
 from services.attempts import Caller, Ledger
+from services.breakers import ConnectionBreaker
 from services.doors import open_door
 
 INTERACTIVE_SECONDS = 10.0  # all calls of one click together
@@ -30,11 +32,20 @@ def display_name(connection: Connection) -> str:
 
 
 def client_for(
-    connection: Connection, actor: Actor, *, seconds: float = INTERACTIVE_SECONDS, ledger: Ledger | None = None
+    connection: Connection,
+    actor: Actor,
+    *,
+    seconds: float = INTERACTIVE_SECONDS,
+    ledger: Ledger | None = None,
+    forced: bool = False,
 ) -> Any:
     """A client of this connection, ready to call.
 
     Ends the read transaction first: nothing is held while we talk to the outside.
+
+    Args:
+        seconds: for all calls together.
+        forced: call also while the circuit breaker is open (a person asks, or somebody has to find out).
 
     Raises:
         crypto.CannotOpen: the credentials cannot be opened with the key ring at hand.
@@ -50,12 +61,21 @@ def client_for(
         began = time.monotonic()
         values = tokens.fresh(connection, recorder.caller, values)
         # Renewing counts: who waits for this call was promised an end.
-        seconds = max(seconds - (time.monotonic() - began), MINIMUM_SECONDS)
-    return open_client(provider, values, recorder, key=f"connection:{connection.id}", seconds=seconds)
+        seconds = max(round(seconds - (time.monotonic() - began), 1), MINIMUM_SECONDS)
+    breaker = ConnectionBreaker(connection, provider.label, forced=forced)
+    key = f"connection:{connection.id}"
+    return open_client(provider, values, recorder, key=key, seconds=seconds, breaker=breaker)
 
 
 def open_client(
-    provider: Provider, values: ConnectionValues, recorder: Ledger, *, key: str, seconds: float = INTERACTIVE_SECONDS
+    provider: Provider,
+    values: ConnectionValues,
+    recorder: Ledger,
+    *,
+    key: str,
+    seconds: float = INTERACTIVE_SECONDS,
+    breaker: Breaker | None = None,
 ) -> Client:
     """A client for values that may not be stored (yet). `key` groups calls for the limit of calls at once."""
-    return provider.client(values, open_door(provider, values, recorder, key=key, seconds=seconds))
+    door = open_door(provider, values, recorder, key=key, seconds=seconds, breaker=breaker)
+    return provider.client(values, door)

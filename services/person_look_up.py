@@ -22,7 +22,7 @@ from services.errors import Missing, Refused
 
 # Deliberately loose: the ticket system decides. A dot is asked for because look-ups happen while people type.
 _EMAIL = re.compile(r"[^@\s<>(),;:\"]{1,64}@[^@\s<>(),;:\"]+\.[^@\s<>(),;:\".]+")
-LONGEST_EMAIL = 254
+LONGEST_EMAIL = LONGEST_USERNAME = 254
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ class Draft:
     field_defaults: Mapping[str, FieldValue] = field(default_factory=dict)
     severity_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     integration_user_id: int | None = None
+    automatic: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Verdict:
 def of_connection(connection_id: int) -> Sequence[RoutingRule]:
     """The rules in the order they are asked: those with conditions by position, then the default."""
     query = select(RoutingRule).where(RoutingRule.connection_id == connection_id).order_by(RoutingRule.position)
-    found = db.session.scalars(query).all()
+    # Anew, even when older copies are at hand: they are read under a lock, too.
+    found = db.session.scalars(query.execution_options(populate_existing=True)).all()
     return sorted(found, key=lambda rule: rule.is_default)
 
 
@@ -71,6 +73,11 @@ def explain(connection_id: int, incident: Incident) -> list[Verdict]:
 def route(connection_id: int, incident: Incident) -> RoutingRule | None:
     """The rule that takes the incident, None when no rule does."""
     return next((verdict.rule for verdict in explain(connection_id, incident) if verdict.taken), None)
+
+
+def takes(rule: RoutingRule, incident: Incident) -> bool:
+    """Whether all conditions of the rule hold for the incident."""
+    return all(holds for _, holds in _reasons(rule, incident))
 
 
 def _reasons(rule: RoutingRule, incident: Incident) -> list[tuple[str, bool]]:
@@ -128,6 +135,7 @@ def save(actor: Actor, connection: Connection, draft: Draft, rule_id: int | None
         rule.field_defaults = {n: {"kind": str(f.kind), "value": f.value} for n, f in draft.field_defaults.items()}
         rule.severity_values = {severity: dict(values) for severity, values in draft.severity_values.items()}
         rule.integration_user_id = draft.integration_user_id
+        rule.automatic = draft.automatic
         rule.updated_at = now
         session.flush()
         _event(session, actor, "routing_rule.saved", connection, rule)
@@ -143,6 +151,9 @@ def _refuse(session: Session, connection_id: int, draft: Draft, rule_id: int | N
         raise Refused("There is a default rule already: give this one at least one condition, or change that one.")
     if rule_id is None and len(others) >= MOST_RULES:
         raise Refused(f"A connection takes at most {MOST_RULES} rules.")
+    if draft.automatic and draft.integration_user_id is None:
+        text = "Choose who gets the tickets that are created without asking."
+        raise Refused(text, field_errors={"integration_user": text})
     if draft.integration_user_id is not None:
         person = session.get(IntegrationUser, draft.integration_user_id)
         if person is None or person.connection_id != connection_id:
@@ -154,24 +165,53 @@ def _next_position(session: Session, connection_id: int) -> int:
     return (last or 0) + 1
 
 
-def move(actor: Actor, connection: Connection, rule_id: int, *, up: bool) -> None:
-    """Ask the rule one place earlier or later. The default rule stays last."""
+@dataclass(frozen=True)
+class Place:
+    """Where a rule stands among those with conditions: `number` of `count`, counted from 1."""
+
+    number: int
+    count: int
+
+
+def move(actor: Actor, connection: Connection, rule_id: int, *, up: bool) -> Place:
+    """Ask the rule one place earlier or later. Returns its new place. Raises as `move_to`."""
+    return _move(actor, connection, rule_id, lambda number: number - 1 if up else number + 1)
+
+
+def move_to(actor: Actor, connection: Connection, rule_id: int, number: int) -> Place:
+    """Ask the rule at this place, counted from 1; those between it and its old place make room.
+
+    A number beyond the ends means the end. Returns its new place. Raises Missing when the rule is gone, and Refused for
+    the default rule, which stays last.
+    """
+    return _move(actor, connection, rule_id, lambda _: number)
+
+
+def _move(actor: Actor, connection: Connection, rule_id: int, wanted: Callable[[int], int]) -> Place:
+    """`wanted` gets the rule's number as it is under the lock, for two people may move rules at once."""
     with store.write() as session:
         store.locked(session, Connection, connection.id)
-        rules = [rule for rule in of_connection(connection.id) if not rule.is_default]
-        index = next((i for i, rule in enumerate(rules) if rule.id == rule_id), None)
-        other = None if index is None else index - 1 if up else index + 1
-        if index is None or other is None or not 0 <= other < len(rules):
-            return
-        rules[index], rules[other] = rules[other], rules[index]
-        for position, rule in enumerate(rules, start=1):
-            rule.position = position
-        _event(session, actor, "routing_rule.moved", connection, rules[other])
+        rules = list(of_connection(connection.id))
+        moved = next((rule for rule in rules if rule.id == rule_id), None)
+        if moved is None:
+            raise Missing(f"RoutingRule {rule_id}")
+        if moved.is_default:
+            raise Refused("The default rule stays last.")
+        others = [rule for rule in rules if not rule.is_default and rule is not moved]
+        before = rules.index(moved) + 1
+        number = min(max(wanted(before), 1), len(others) + 1)
+        if number != before:
+            others.insert(number - 1, moved)
+            for position, rule in enumerate(others, start=1):
+                rule.position = position
+            _event(session, actor, "routing_rule.moved", connection, moved)
+        return Place(number, len(rules) - any(rule.is_default for rule in rules))
 
 
 def remove(actor: Actor, connection: Connection, rule_id: int) -> None:
     """Remove a rule. Raises Missing."""
     with store.write() as session:
+        store.locked(session, Connection, connection.id)
         rule = store.locked(session, RoutingRule, rule_id)
         if rule.connection_id != connection.id:
             raise Missing(f"RoutingRule {rule_id}")

@@ -57,8 +57,12 @@ def assert_free() -> None:
 
 
 def locked(session: Session, model: type[Row], row_id: int) -> Row:
-    """The row as it is now, locked until the transaction ends. Raises Missing."""
-    row = session.get(model, row_id, populate_existing=True, with_for_update=True)
+    """The row as it is now, locked until the transaction ends. Raises Missing.
+
+    Rows that refer to it (a timeline entry, a comment) can be added meanwhile: waiting for them would be waiting for
+    somebody who waits for us.
+    """
+    row = session.get(model, row_id, populate_existing=True, with_for_update={"key_share": True})
     if row is None:
         raise Missing(f"{model.__name__} {row_id}")
     return row

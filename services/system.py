@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from config import INSTANCE
 from extensions import db
-from models import Attempt, Connection, Event, Incident, IntegrationUser, Lease, Session, Ticket, User
+from models import Attempt, Connection, Event, Incident, IntegrationUser, Session, Ticket, User
 from providers.base import utcnow
 from services import keys
 from services.runtime import settings
@@ -71,7 +71,6 @@ class Info:
     database: Database
     keys: Sequence[keys.KeyState]
     warnings: Sequence[str]
-    leases: Sequence[Lease]
 
 
 @lru_cache(maxsize=1)
@@ -143,7 +142,6 @@ def info(*, reached_under: str) -> Info:
         database=_database(),
         keys=states,
         warnings=[*_key_warnings(states), *_address_warnings(reached_under)],
-        leases=list(db.session.execute(select(Lease).order_by(Lease.name)).scalars()),
     )
 
 
@@ -213,11 +211,6 @@ def _address_warnings(reached_under: str) -> list[str]:
         f"You reached this page at {reached_under}, but the public address is {public}. Links and call-back addresses "
         "use the public address: set PATCHPANEL_BASE_URL to the one people use."
     ]
-
-
-def background_work() -> str:
-    """Where the background work runs, in words."""
-    return "Together with the server" if settings().worker else "Not started here (WORKER=0)"
 
 
 def process() -> int:

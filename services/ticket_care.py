@@ -13,7 +13,7 @@ from models import OPEN_STATES, Connection, Incident, IntegrationUser, Ticket, T
 from providers.base import utcnow
 from providers.errors import NotAllowed, NotFound, ProviderError
 from providers.values import TicketStatus
-from services import events, outbound, store, ticket_outcomes, tickets
+from services import events, outbound, store, ticket_changes, ticket_outcomes, tickets
 from services.actors import Actor
 from services.errors import Refused
 
@@ -32,23 +32,22 @@ def refresh(actor: Actor, ticket: Ticket) -> Ticket:
         ProviderError: the provider could not be asked; what was known stays.
     """
     connection = _usable(ticket)
-    visibility, found = "", None
+    visibility, found, began = "", None, utcnow()
     try:
         found = outbound.client_for(connection, actor).read_ticket(ticket.external_id)
     except NotFound:
-        visibility = "deleted"
+        visibility = ticket_changes.DELETED
     except NotAllowed:
-        visibility = "hidden"
+        visibility = ticket_changes.HIDDEN
     with store.write() as session:
         current = store.locked(session, Ticket, ticket.id)
-        if found is not None:
-            ticket_outcomes.apply_status(current, found)
-        elif current.visibility != visibility:
-            current.visibility = visibility
-            words = {"deleted": "was deleted", "hidden": "is no longer visible"}[visibility]
-            label = ticket_outcomes.label(current)
-            ticket_outcomes.note_timeline(session, current, actor, f"Ticket {current.external_key} {words} in {label}")
-        current.synced_at = utcnow()
+        if ticket_changes.is_newer(current, began):
+            # Somebody else was faster; what we saw may be older.
+            current.sync_due_at = utcnow()
+        elif found is not None:
+            ticket_changes.seen(session, actor, current, found)
+        else:
+            ticket_changes.missed(session, actor, current, visibility)
     return current
 
 
@@ -62,6 +61,7 @@ def assign(actor: Actor, ticket: Ticket, integration_user_id: int) -> Ticket:
     if person.connection_id != connection.id or person.status != "active":
         raise Refused("Choose a person who is active in this integration.")
     problem: ProviderError | None = None
+    _announce(ticket, person)
     try:
         outbound.client_for(connection, actor).assign_ticket(ticket.external_id, person.external_id)
     except ProviderError as error:
@@ -69,7 +69,9 @@ def assign(actor: Actor, ticket: Ticket, integration_user_id: int) -> Ticket:
     with store.write() as session:
         current = store.locked(session, Ticket, ticket.id)
         current.integration_user_id = person.id
-        current.draft = {**current.draft, "assignee_id": person.external_id}
+        kept = {name: value for name, value in current.draft.items() if name != ticket_changes.ASSIGNING}
+        current.draft = {**kept, "assignee_id": person.external_id}
+        current.updated_at = utcnow()
         current.assignment_error = (problem.vendor_message or problem.cause) if problem else ""
         if problem is None:
             current.assignee = person.name
@@ -79,6 +81,13 @@ def assign(actor: Actor, ticket: Ticket, integration_user_id: int) -> Ticket:
     if problem is not None:
         raise problem
     return current
+
+
+def _announce(ticket: Ticket, person: IntegrationUser) -> None:
+    """Note what is about to be done, so that a read-back in between does not tell of it as somebody else's doing."""
+    with store.write() as session:
+        current = store.locked(session, Ticket, ticket.id)
+        current.draft = {**current.draft, ticket_changes.ASSIGNING: person.external_id}
 
 
 def link(actor: Actor, incident_id: int, connection_id: int, reference: str) -> Ticket:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import providers
-from models import Connection, Incident, Ticket, TicketState, TimelineEntry
+from models import Connection, Event, Incident, Ticket, TicketState, TimelineEntry
 from providers.base import CreatesTickets, utcnow
+from providers.breaker import Resting
 from providers.errors import AuthenticationFailed, Busy, ProviderError, RateLimited
 from providers.values import CreatedTicket, TicketStatus
-from services import events
+from services import events, notices
 from services.actors import Actor
 from services.runtime import settings
 
@@ -21,6 +23,7 @@ LONGEST_WAIT_SECONDS = 15 * 60.0
 FIRST_LOOK_SECONDS = 2.0
 # Refusals that say for certain that nothing was made. 408, 409, 425 and 429 do not.
 UNDECIDED = frozenset({408, 409, 425, 429})
+UNCLEAR = "ticket.unclear"  # the event of every outcome that was in doubt
 
 
 def label(ticket: Ticket) -> str:
@@ -31,7 +34,7 @@ def label(ticket: Ticket) -> str:
 def created(session: Session, ticket: Ticket, actor: Actor, made: CreatedTicket) -> None:
     """The provider named the new ticket."""
     if ticket.state == TicketState.CREATED and ticket.external_id != made.external_id:
-        _second(session, ticket, actor, made.external_key)
+        doubled(session, ticket, actor, [made.external_key])
         return
     settle(session, ticket, external_id=made.external_id, external_key=made.external_key, url=made.url)
     ticket.assignment_error = made.assignment_error
@@ -59,13 +62,19 @@ def adopted(session: Session, ticket: Ticket, actor: Actor, found: TicketStatus,
     )
     if others:
         rest = "The oldest one is shown; close the others."
-        text = f"{others + 1} tickets in {label(ticket)} carry the same reference. {rest}"
-        _tell(session, ticket, actor, "ticket.duplicate", text)
+        ticket.reason = f"{others + 1} tickets in {label(ticket)} carry the same reference. {rest}"
+        _tell(session, ticket, actor, "ticket.duplicate", ticket.reason)
+        _notice(session, ticket, "exists more than once", ticket.reason)
 
 
-def _second(session: Session, ticket: Ticket, actor: Actor, key: str) -> None:
-    text = f"{label(ticket)} also holds {key} for this request, besides {ticket.external_key}. Close one of them."
-    _tell(session, ticket, actor, "ticket.duplicate", text)
+def doubled(session: Session, ticket: Ticket, actor: Actor, keys: Sequence[str]) -> None:
+    """The provider holds further tickets for this request, besides the one that is shown."""
+    ticket.reason = (
+        f"{label(ticket)} also holds {', '.join(keys)} for this request, besides {ticket.external_key}. "
+        f"Keep one of them and close the rest: all carry the reference {ticket.marker}."
+    )
+    _tell(session, ticket, actor, "ticket.duplicate", ticket.reason)
+    _notice(session, ticket, "exists more than once", ticket.reason)
 
 
 def settle(session: Session, ticket: Ticket, *, external_id: str, external_key: str, url: str) -> None:
@@ -74,9 +83,22 @@ def settle(session: Session, ticket: Ticket, *, external_id: str, external_key: 
     ticket.external_id, ticket.external_key, ticket.url = external_id, external_key, url
     ticket.reason = ""
     ticket.field_errors = {}
-    ticket.sending_until = ticket.next_look_at = None
-    ticket.updated_at = utcnow()
+    ticket.sending_until = None
+    ticket.empty_looks, ticket.next_look_at = 0, _look_for_twin_at(session, ticket)
+    ticket.updated_at = ticket.sync_due_at = utcnow()
     mark_incident(session, ticket.incident_id)
+
+
+def _look_for_twin_at(session: Session, ticket: Ticket) -> dt.datetime | None:
+    """When to look whether an earlier create made a ticket after all (services/ticket_twins.py); None without doubt."""
+    if ticket.sends < 2:
+        return None
+    doubt = select(Event.id).where(
+        Event.action == UNCLEAR, Event.target_kind == "ticket", Event.target_id == str(ticket.id)
+    )
+    if session.scalar(doubt.limit(1)) is None:
+        return None
+    return utcnow() + dt.timedelta(seconds=quiet_time(ticket))
 
 
 def mark_incident(session: Session, incident_id: int) -> None:
@@ -100,7 +122,8 @@ def remember_destination(session: Session, ticket: Ticket) -> None:
 
 def apply_status(ticket: Ticket, found: TicketStatus) -> None:
     """What the provider shows now."""
-    ticket.external_key, ticket.url = found.external_key, found.url
+    # Some vendors' ids tell where a ticket lies, and change when it is moved.
+    ticket.external_id, ticket.external_key, ticket.url = found.external_id, found.external_key, found.url
     ticket.external_status, ticket.status_category = found.status, found.category
     ticket.assignee = found.assignee_name
     ticket.visibility = ""
@@ -117,14 +140,14 @@ def not_created(session: Session, ticket: Ticket, actor: Actor, error: ProviderE
         _later(session, ticket, actor, error)
     elif not error.sent:
         failed(session, ticket, actor, f"{error.cause} {error.next_step}".strip())
-    elif _definite(error):
+    elif definite(error):
         ticket.field_errors = dict(getattr(error, "field_errors", {}))
         _closed(session, ticket, actor, TicketState.REJECTED, reason)
     else:
         unclear(session, ticket, actor, error.cause)
 
 
-def _definite(error: ProviderError) -> bool:
+def definite(error: ProviderError) -> bool:
     """Whether the refusal proves that nothing was made."""
     refused = error.vendor_status is not None and 400 <= error.vendor_status < 500
     # Vendors hide refused credentials behind a sign-in page and a 2xx or 3xx.
@@ -133,10 +156,12 @@ def _definite(error: ProviderError) -> bool:
 
 def _later(session: Session, ticket: Ticket, actor: Actor, error: RateLimited | Busy) -> None:
     """The provider (or we ourselves) did not take it: it is sent when its time comes."""
-    asked = error.retry_after if isinstance(error, RateLimited) else 5.0
+    asked = error.retry_after if isinstance(error, RateLimited | Resting) else 5.0
     wait = min(asked or DEFAULT_WAIT_SECONDS, LONGEST_WAIT_SECONDS)
     ticket.state = TicketState.REQUESTED
     ticket.sending_until = None
+    # Nothing was taken, so this call leaves no doubt behind.
+    ticket.sends -= 1
     ticket.next_look_at = utcnow() + dt.timedelta(seconds=wait)
     ticket.reason = f"{error.cause} It is sent again in {round(wait)} seconds."
     ticket.updated_at = utcnow()
@@ -163,7 +188,7 @@ def unclear(session: Session, ticket: Ticket, actor: Actor, reason: str) -> None
     ticket.empty_looks = 0
     ticket.next_look_at = utcnow() + dt.timedelta(seconds=FIRST_LOOK_SECONDS)
     ticket.updated_at = utcnow()
-    _tell(session, ticket, actor, "ticket.unclear", f"Being confirmed with {label(ticket)}: {reason}")
+    _tell(session, ticket, actor, UNCLEAR, f"Being confirmed with {label(ticket)}: {reason}")
 
 
 def needs_look(session: Session, ticket: Ticket, actor: Actor, reason: str) -> None:
@@ -173,18 +198,18 @@ def needs_look(session: Session, ticket: Ticket, actor: Actor, reason: str) -> N
     ticket.next_look_at = None
     ticket.updated_at = utcnow()
     _tell(session, ticket, actor, "ticket.needs_look", f"Needs a look: {reason}")
+    _notice(session, ticket, "needs a look", reason)
 
 
 def quiet_end(ticket: Ticket) -> dt.datetime:
     """Until when an unclear ticket must not be created again, counted from the end of the call's deadline."""
-    quiet = settings().settle_seconds or quiet_seconds(ticket)
-    return (ticket.sending_until or ticket.updated_at) + dt.timedelta(seconds=quiet)
+    return (ticket.sending_until or ticket.updated_at) + dt.timedelta(seconds=quiet_time(ticket))
 
 
-def quiet_seconds(ticket: Ticket) -> int:
-    """The provider's own quiet time."""
+def quiet_time(ticket: Ticket) -> int:
+    """Seconds: the setting, else the provider's own quiet time."""
     client: type[CreatesTickets] = providers.get(ticket.provider_key).client  # type: ignore[assignment]  # only such providers have tickets
-    return client.quiet_seconds
+    return settings().settle_seconds or client.quiet_seconds
 
 
 def note_timeline(session: Session, ticket: Ticket, actor: Actor, text: str) -> None:
@@ -197,3 +222,17 @@ def _tell(session: Session, ticket: Ticket, actor: Actor, action: str, text: str
     note_timeline(session, ticket, actor, text)
     target = f"INC-{ticket.incident_id} {ticket.external_key}".strip()
     events.record(session, actor, action, kind="ticket", target_id=ticket.id, target=target)
+
+
+def _notice(session: Session, ticket: Ticket, what: str, reason: str) -> None:
+    """Tell responders, once for each create call."""
+    notices.tell(
+        session,
+        kind="ticket",
+        level=notices.Level.WARNING,
+        title=f"INC-{ticket.incident_id}: the ticket in {label(ticket)} {what}",
+        text=reason,
+        link=f"/incidents/{ticket.incident_id}",
+        key=f"ticket:{ticket.marker}:{what}:{ticket.sends}",
+        audience=notices.Audience.RESPONDER,
+    )

@@ -19,7 +19,7 @@ from models.crypto import CannotOpen
 from providers.base import CreatesTickets, utcnow
 from providers.errors import ProviderError
 from providers.values import TicketStatus
-from services import outbound, store, ticket_outcomes, tickets
+from services import outbound, store, ticket_outcomes, ticket_twins, tickets, waking
 from services.actors import Actor
 
 # Whoever looks holds the ticket this long; another process takes over when it died.
@@ -52,6 +52,7 @@ def settle_all(actor: Actor, *, wait_seconds: float = 0.0, only_due: bool = Fals
         only_due: leave tickets alone whose next look lies in the future (periodic runs).
     """
     report, end = Report(), time.monotonic() + wait_seconds
+    ticket_twins.look_at_due(actor)
     while True:
         open_ids = _open_ids(only_due=only_due)
         for ticket_id in open_ids:
@@ -62,6 +63,16 @@ def settle_all(actor: Actor, *, wait_seconds: float = 0.0, only_due: bool = Fals
         if not rest or pause is None or time.monotonic() + pause > end:
             return report
         time.sleep(pause)
+
+
+def wake_due(actor: Actor) -> int:
+    """Have the worker look after every ticket that is due, several at once. Returns how many."""
+    ticket_twins.look_at_due(actor)
+    due = _open_ids(only_due=True)
+    for ticket_id in due:
+        if not waking.wake("settle", ticket_id):
+            step(actor, ticket_id)
+    return len(due)
 
 
 def _open_ids(*, only_due: bool) -> Sequence[int]:

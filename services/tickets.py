@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -20,33 +17,22 @@ import providers
 from models import OPEN_STATES, Connection, Incident, IntegrationUser, Ticket, TicketState
 from models.crypto import CannotOpen
 from providers.base import utcnow
+from providers.breaker import Resting
 from providers.errors import AuthenticationFailed, Busy, InvalidInput, ProviderError
-from providers.values import CreatedTicket, DestinationFieldKind, FieldValue, TicketDraft
-from services import connections, destinations, events, outbound, store, ticket_outcomes
+from providers.values import CreatedTicket
+from services import breakers, connection_health, destinations, events, outbound, store, ticket_drafts, ticket_outcomes
 from services.actors import Actor
 from services.attempts import CreateLedger
 from services.errors import Missing, Refused
-from services.runtime import settings
+from services.ticket_drafts import Wanted
 from services.ticket_outcomes import note_timeline
+
+__all__ = ["Wanted", "create", "get", "new_form_key", "new_marker", "new_row", "send", "tell_requested"]
 
 # After the call's own deadline this much later its process is taken for dead.
 MARGIN_SECONDS = 5.0
 FORM_KEY_LENGTH = range(16, 65)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A ticket as asked for in the dialog or by a program."""
-
-    form_key: str
-    connection_id: int
-    integration_user_id: int
-    summary: str
-    description: str
-    destination: Mapping[str, str]
-    values: Mapping[str, FieldValue]
-    assignee_on_create: bool = True
 
 
 def new_form_key() -> str:
@@ -112,11 +98,19 @@ def _insert(session: Session, actor: Actor, incident: Incident, wanted: Wanted) 
     if person is None or person.connection_id != connection.id or person.status != "active":
         text = "Choose a person who is active in this integration."
         raise Refused(text, field_errors={"integration_user": text})
-    ticket = _row(actor, incident, connection, person, wanted)
+    ticket = new_row(actor, incident, connection, person, wanted.form_key)
+    ticket.draft = ticket_drafts.freeze(wanted, person)
     session.add(ticket)
     session.flush()
     label = providers.get(connection.provider_key).label
-    note_timeline(session, ticket, actor, f"Asked for a ticket in {label} ({ticket.connection_name}) for {person.name}")
+    text = f"Asked for a ticket in {label} ({ticket.connection_name}) for {person.name}"
+    tell_requested(session, actor, incident, ticket, text)
+    return ticket
+
+
+def tell_requested(session: Session, actor: Actor, incident: Incident, ticket: Ticket, text: str) -> None:
+    """The timeline entry and the event of a new request, within the caller's transaction."""
+    note_timeline(session, ticket, actor, text)
     events.record(
         session,
         actor,
@@ -125,22 +119,23 @@ def _insert(session: Session, actor: Actor, incident: Incident, wanted: Wanted) 
         target_id=ticket.id,
         target=f"{incident.key} in {ticket.connection_name}",
     )
-    return ticket
 
 
-def _row(actor: Actor, incident: Incident, connection: Connection, person: IntegrationUser, wanted: Wanted) -> Ticket:
+def new_row(
+    actor: Actor, incident: Incident, connection: Connection, person: IntegrationUser | None, form_key: str
+) -> Ticket:
+    """The row of a request, not yet added to a session and without its draft."""
     now = utcnow()
     return Ticket(
         incident_id=incident.id,
         connection_id=connection.id,
         provider_key=connection.provider_key,
         connection_name=outbound.display_name(connection),
-        integration_user_id=person.id,
-        form_key=wanted.form_key,
+        integration_user_id=person.id if person else None,
+        form_key=form_key,
         marker=new_marker(),
         state=TicketState.REQUESTED,
-        draft=_freeze(wanted, person),
-        assignee=person.name,
+        assignee=person.name if person else "",
         requested_by_id=actor.id,
         requested_by=actor.name,
         created_at=now,
@@ -151,32 +146,6 @@ def _row(actor: Actor, incident: Incident, connection: Connection, person: Integ
 def new_marker() -> str:
     """A random word that carries no meaning: `pp-` and 26 letters and digits."""
     return "pp-" + "".join(secrets.choice(ALPHABET) for _ in range(26))
-
-
-def _freeze(wanted: Wanted, person: IntegrationUser) -> dict[str, Any]:
-    return {
-        "summary": wanted.summary,
-        "description": wanted.description,
-        "destination": dict(wanted.destination),
-        "values": {name: {"kind": str(f.kind), "value": f.value} for name, f in wanted.values.items()},
-        "assignee_id": person.external_id,
-        "assignee_on_create": wanted.assignee_on_create,
-    }
-
-
-def _thaw(ticket: Ticket) -> TicketDraft:
-    frozen = ticket.draft
-    return TicketDraft(
-        marker=ticket.marker,
-        summary=frozen["summary"],
-        description=frozen["description"],
-        destination=frozen["destination"],
-        values={n: FieldValue(DestinationFieldKind(f["kind"]), f["value"]) for n, f in frozen["values"].items()},
-        assignee_id=frozen["assignee_id"],
-        assignee_on_create=frozen["assignee_on_create"],
-        incident_url=f"{settings().base_url}/incidents/{ticket.incident_id}",
-        incident_key=f"INC-{ticket.incident_id}",
-    )
 
 
 class _LateLedger(CreateLedger):
@@ -204,8 +173,9 @@ def send(actor: Actor, ticket_id: int, *, seconds: float = outbound.INTERACTIVE_
     made: CreatedTicket | None = None
     problem: Exception | None = None
     try:
+        connection = _awake(actor, connection)
         client = outbound.client_for(connection, actor, seconds=seconds, ledger=ledger)
-        made = client.create_ticket(_thaw(ticket))
+        made = client.create_ticket(ticket_drafts.thaw(ticket))
     except (ProviderError, CannotOpen) as error:
         problem = error
     finally:
@@ -215,6 +185,22 @@ def send(actor: Actor, ticket_id: int, *, seconds: float = outbound.INTERACTIVE_
     return ticket
 
 
+def _awake(actor: Actor, connection: Connection) -> Connection:
+    """A provider that failed lately is asked for something harmless first: a create must not be what finds out.
+
+    Raises Resting when it still does not answer.
+    """
+    if not breakers.is_over(connection):
+        return connection
+    try:
+        outbound.client_for(connection, actor, seconds=MARGIN_SECONDS).check()
+    except Busy:
+        raise
+    except ProviderError as error:
+        raise Resting(error.cause, retry_after=breakers.SHORTEST_SECONDS) from None
+    return store.get(Connection, connection.id)
+
+
 def _claim(actor: Actor, ticket_id: int, seconds: float) -> tuple[Ticket, Connection, _LateLedger] | None:
     now = utcnow()
     with store.write() as session:
@@ -222,7 +208,7 @@ def _claim(actor: Actor, ticket_id: int, seconds: float) -> tuple[Ticket, Connec
         due = ticket.next_look_at is None or ticket.next_look_at <= now
         if ticket.state != TicketState.REQUESTED or not due:
             return None
-        connection = session.get(Connection, ticket.connection_id) if ticket.connection_id else None
+        connection = session.get(Connection, ticket.connection_id or 0, populate_existing=True)
         if connection is None or not connection.enabled:
             ticket_outcomes.failed(session, ticket, actor, "The integration was switched off or disconnected.")
             return None
@@ -265,7 +251,7 @@ def _conclude(
 def _learn(connection: Connection, problem: Exception | None) -> None:
     """What a failed create tells beyond the ticket itself."""
     if isinstance(problem, AuthenticationFailed):
-        connections.note(connection.id, connection.credentials_version, problem)
+        connection_health.note(connection.id, connection.credentials_version, problem)
     if isinstance(problem, InvalidInput):
         destinations.forget(connection.id)
 

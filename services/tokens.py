@@ -23,7 +23,7 @@ from models import Connection, ConnectionStatus, Lease
 from providers.base import ConnectionValues, utcnow
 from providers.errors import AuthenticationFailed, Busy, ProviderError, Unreachable
 from providers.oauth import ACCESS_TOKEN, EXPIRES_AT, RENEWED_AT, Consent, ReconnectNeeded, Tokens, WrongApp
-from services import store
+from services import connection_notices, store
 from services.actors import Actor
 from services.attempts import Caller, Ledger
 from services.doors import open_door
@@ -56,6 +56,11 @@ class _Turn:
 def consent_of(connection: Connection) -> Consent | None:
     """How this connection's consent works; None when it was not made by consent."""
     return providers.get(connection.provider_key).auth_method(connection.auth_method).consent
+
+
+def last_renewed(connection: Connection) -> dt.datetime | None:
+    """When the tokens of a connection made by consent were last renewed; None when it was made another way."""
+    return _moment(connection.settings, RENEWED_AT) if connection.settings.get(RENEWED_AT) else None
 
 
 def fresh(connection: Connection, caller: Caller, values: ConnectionValues) -> ConnectionValues:
@@ -195,6 +200,7 @@ def _note_refusal(connection_id: int, holder: str, error: ReconnectNeeded | Wron
         connection.last_checked_at = utcnow()
         connection.last_error = f"{error.cause} {error.next_step}"
         connection.last_attempt_id = error.attempt_id
+        connection_notices.broke(session, connection)
 
 
 def _rest(connection_id: int, holder: str) -> None:

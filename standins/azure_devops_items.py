@@ -10,13 +10,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from standins import azure_devops_wire as wire
 from standins.azure_devops_knobs import WorkItem
-from standins.azure_devops_rules import Broken, judged, person_for, read_patch
+from standins.azure_devops_rules import Broken, check_change, judged, person_for, read_patch
 from standins.azure_devops_state import sandbox
 from standins.azure_devops_wire import listed, needs
 from standins.server import dropped
+from standins.wire import spoiled
 
 items = Blueprint("items", __name__)
 MOST_IDS = 200
+HISTORY, ASSIGNED_TO = "System.History", "System.AssignedTo"
 _TAG = re.compile(r"\[System\.Tags\]\s+CONTAINS\s+'((?:[^']|'')*)'", re.IGNORECASE)
 _PROJECT = re.compile(r"\[System\.TeamProject\]\s*=\s*@project", re.IGNORECASE)
 
@@ -39,45 +41,59 @@ def create(project: str, kind: str) -> AnyResponse:
         shown = wire.item_json(item)
         del shown["id"]
         return wire.answer(shown)
-    if azure.take_create_fault("drop_before"):
+    if azure.take_fault_before_create():
         return dropped()
+    if values.get(HISTORY):
+        item.say(str(values[HISTORY]), item.creator)
     azure.store(item)
     return _harmed() or wire.answer(wire.item_json(item))
 
 
 def _harmed() -> Response | None:
-    fault = sandbox().take_create_fault("drop_after", "fail_after", "no_id")
+    fault = sandbox().take_fault_after_create()
     if fault is None:
         return None
-    if fault.kind == "drop_after":
-        return dropped()
-    if fault.kind == "fail_after":
-        return wire.html("TF400898: An Internal Error Occurred.", fault.status)
-    return wire.answer({"rev": 1, "fields": {}})
+    return spoiled(
+        fault,
+        lambda: wire.answer({"rev": 1, "fields": {}}),
+        lambda status: wire.html("TF400898: An Internal Error Occurred.", status),
+    )
 
 
 @items.patch("/sandbox/_apis/wit/workitems/<int:number>")
 @needs("vso.work_write")
 def change(number: int) -> AnyResponse:
-    """Change fields of a work item: here, who it is assigned to."""
-    item = _visible(number)
+    """Change fields of a work item: here, who it is assigned to, and its discussion."""
+    item = sandbox().visible(number)
     if item is None:
         return wire.no_item(number)
     try:
         values, _ = read_patch(g.body)
-        if "System.AssignedTo" in values:
-            item.assignee = person_for(values.pop("System.AssignedTo"), "System.AssignedTo", "Assigned To")
+        foreign = sorted(set(values) - {ASSIGNED_TO, HISTORY})
+        if foreign:
+            return wire.answer({"standin": f"not implemented: changing {foreign}"}, 501)
+        check_change(item, values)
+        if ASSIGNED_TO in values:
+            _assign(item, person_for(values[ASSIGNED_TO], ASSIGNED_TO, "Assigned To"))
     except Broken as broken:
         return broken.answer
-    if values:
-        return wire.answer({"standin": f"not implemented: changing {sorted(values)}"}, 501)
-    item.rev += 1
+    if values.get(HISTORY):
+        _say(item, str(values[HISTORY]))
     return wire.answer(wire.item_json(item))
 
 
-def _visible(number: int) -> WorkItem | None:
-    item = sandbox().work_items.get(number)
-    return None if item is None or item.deleted or item.hidden else item
+def _assign(item: WorkItem, person: str | None) -> None:
+    before, item.assignee = item.assignee, person
+    people = sandbox().people
+    names = tuple(people[each].name if each else None for each in (before, person))
+    sandbox().changed(item, System_AssignedTo=(names[0], names[1]))
+
+
+def _say(item: WorkItem, text: str) -> None:
+    """A comment is a change of the history, and both are told."""
+    item.say(text, sandbox().owner.id)
+    sandbox().changed(item, System_History=(None, text))
+    sandbox().tell("workitem.commented", item)
 
 
 def _wanted() -> list[str] | None:
@@ -92,7 +108,7 @@ def read(number: int) -> AnyResponse:
     if request.args.get("fields") and request.args.get("$expand"):
         message = "The expand parameter can not be used with the fields parameter."
         return wire.refuse(400, message, "ConflictingParametersException")
-    item = _visible(number)
+    item = sandbox().visible(number)
     return wire.no_item(number) if item is None else wire.answer(wire.item_json(item, _wanted()))
 
 
@@ -105,7 +121,7 @@ def batch() -> AnyResponse:
         return wire.refuse(
             400, "VS403474: You are limited to 200 work items at a time.", "VssPropertyValidationException"
         )
-    found = [(number, _visible(number)) for number in numbers]
+    found = [(number, sandbox().visible(number)) for number in numbers]
     missing = [number for number, item in found if item is None]
     if missing and request.args.get("errorPolicy", "fail").lower() != "omit":
         return wire.no_item(missing[0])
@@ -117,7 +133,7 @@ def batch() -> AnyResponse:
 def recycled(number: int) -> AnyResponse:
     """A work item in the recycle bin."""
     item = sandbox().work_items.get(number)
-    if item is None or not item.deleted or item.hidden:
+    if item is None or not item.deleted or item.hidden or not sandbox().projects[item.project].visible:
         message = f"VS404112: Deleted work item {number} does not exist, or you do not have permissions to access it."
         return wire.refuse(404, message, "WorkItemNotFoundException")
     data = {"id": number, "type": item.type, "name": item.title, "project": item.project}

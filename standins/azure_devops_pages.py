@@ -45,6 +45,9 @@ pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere}button{font:inherit
 </form>
 <h2>Description</h2>
 <pre>{{ text | striptags or "No description" }}</pre>
+{% for said in item.comments if not said.deleted %}{% if loop.first %}<h2>Discussion</h2>
+{% endif %}<p class="key">{{ people[said.author].name }}, {{ said.created }}</p><pre>{{ said.text | striptags }}</pre>
+{% endfor %}
 {% for link in item.relations %}<p>Link: <a href="{{ link.url }}">{{ link.attributes.comment or link.url }}</a></p>
 {% endfor %}
 {% elif missing %}

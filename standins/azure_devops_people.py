@@ -47,7 +47,8 @@ class Token:
 
 @dataclass
 class Person:
-    """An account; `schema` is Group for groups, `member` whether it belongs to the organization."""
+    """An account; `schema` is Group for groups, `member` whether it belongs to the organization,
+    `gone` whether the directory forgot it."""
 
     id: str
     name: str
@@ -57,6 +58,7 @@ class Person:
     member: bool = True
     teams: tuple[str, ...] = ()
     schema: str = "User"
+    gone: bool = False
 
     @property
     def descriptor(self) -> str:
@@ -66,7 +68,8 @@ class Person:
     def answers_to(self, text: str) -> bool:
         """Whether a search for this text lists the account: it compares beginnings."""
         wanted = text.lower()
-        return any(own.lower().startswith(wanted) for own in (self.account, self.mail, self.name) if own)
+        known = () if self.gone else (self.account, self.mail, self.name)
+        return any(own.lower().startswith(wanted) for own in known if own)
 
     def as_identity(self) -> dict[str, Any]:
         """The account as the people host shows it."""

@@ -58,6 +58,16 @@ def judged(project: Project, kind: ItemType, values: dict[str, Any], relations: 
     return WorkItem(-1, project.name, kind.name, values, kept, azure.owner.id, kind.states[0][0], relations)
 
 
+def check_change(item: WorkItem, values: dict[str, Any]) -> None:
+    """Hold a changed work item against all rules its type has now, as every change is. Raises Broken."""
+    kind = sandbox().projects[item.project].type(item.type)
+    if kind is not None:
+        problems = [*_foreign(kind, values), *_rules(kind, {**item.values, **values})]
+        if problems:
+            raise Broken(_rule_error(problems))
+    _check_area(sandbox().projects[item.project], {})
+
+
 def _foreign(kind: ItemType, values: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Fields the type does not have."""
     return [
@@ -140,7 +150,7 @@ def person_for(value: Any, name: str, label: str) -> str | None:
         return None
     wanted = text.rpartition("<")[2].rstrip(">").lower()
     for person in sandbox().people.values():
-        if wanted in (person.id, person.account.lower()) and person.member and person.active:
+        if wanted in (person.id, person.account.lower()) and person.member and person.active and not person.gone:
             return person.id
     message = f"The identity value '{text}' for field '{label}' is an unknown identity."
     custom = {"ReferenceName": name}

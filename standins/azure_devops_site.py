@@ -5,6 +5,7 @@ The people host is another host at the vendor; here the same application answers
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -224,17 +225,31 @@ def members(project: str, team: str) -> AnyResponse:
     azure, base = sandbox(), wire.base_url()
     if azure.project(project) is None:
         return wire.no_project(project)
-    inside = [person for person in azure.people.values() if team in map(guid, person.teams)]
+    inside = [person for person in azure.people.values() if team in map(guid, person.teams) and not person.gone]
     return listed([{"isTeamAdmin": False, "identity": person.as_reference(base)} for person in inside])
 
 
 @site.get("/sandbox/_apis/identities")
 @needs("vso.identity")
 def identities() -> AnyResponse:
-    """Accounts that begin with the text: groups among them, and null for what may not be told."""
+    """Accounts that begin with the text: groups among them, and null for what may not be told.
+
+    With ids instead: those accounts in that order, null for who is not known; one id that is none spoils the call.
+    """
+    if "identityIds" in request.args:
+        return _by_ids(request.args["identityIds"].split(","))
     wanted = request.args.get("filterValue", "")
     found: list[Any] = [p.as_identity() for p in sandbox().people.values() if wanted and p.answers_to(wanted)]
     return listed([*found, None] if found else [])
+
+
+def _by_ids(asked: list[str]) -> AnyResponse:
+    try:
+        known = [sandbox().people.get(str(uuid.UUID(each))) for each in asked]
+    except ValueError:
+        message = "The value is not a valid GUID. Parameter name: identityIds"
+        return wire.refuse(400, message, "VssPropertyValidationException")
+    return listed([None if person is None or person.gone else person.as_identity() for person in known])
 
 
 @site.get("/_apis/profile/profiles/me")

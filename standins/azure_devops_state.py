@@ -1,23 +1,21 @@
 """State of the sandbox Azure DevOps and the methods that turn it into a difficult one.
 
-`knobs` holds lasting switches; methods act at once or arm a fault for the next matching requests. Everything is guarded
-by one lock, which no method holds while it waits.
+What it shares with the sandboxes of other vendors is in `state`.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from flask import current_app
 
-from standins.azure_devops_knobs import Call, CreateFault, Knobs, WorkItem
+from standins.azure_devops_knobs import Knobs, WorkItem
 from standins.azure_devops_people import ADMIN_EMAIL, PAT, Person, Token, people, tokens
 from standins.azure_devops_projects import Field, ItemType, Project, projects, system_fields
-from standins.jira_faults import Fault, FaultBook
+from standins.azure_devops_subscriptions import Subscriptions, WebhookKnobs
+from standins.state import SHARED_CONTROLS, State
 
 FIRST_ITEM_ID = 131
 ORGANIZATION = "sandbox"
@@ -27,27 +25,33 @@ TOO_MUCH = (
 )
 
 
-class AzureSandbox:
+class AzureSandbox(WebhookKnobs, State):
     """Accounts, tokens, projects, work items, recorded calls, and the knobs."""
 
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.faults = FaultBook()
-        self.reset()
+    create_route = f"POST /{ORGANIZATION}/*/_apis/wit/workitems/$*"
+    controls: ClassVar[frozenset[str]] = SHARED_CONTROLS | {
+        "set_state", "rename_state", "move_item", "delete_item", "hide_item", "copy_item", "add_required_field",
+        "add_project", "hide_project", "add_token", "expire_token", "revoke_token", "set_active", "rename_person",
+        "remove_person", "restore_item", "delete_comment", "paste_webhook", "replay_webhooks", "hold_webhooks",
+        "release_webhooks",
+    }  # fmt: skip
+    knobs: Knobs
 
-    def reset(self) -> None:
-        """Back to the first state: no work items, no recorded calls, no faults; held requests are let go."""
-        self.faults.clear()
+    def _fresh(self) -> None:
+        self.knobs = Knobs()
+        self.people: dict[str, Person] = people()
+        self.tokens: dict[str, Token] = tokens()
+        self.projects: dict[str, Project] = projects()
+        self.by_id: dict[int, WorkItem] = {}
+        self._next_id = FIRST_ITEM_ID
+        self.stop_hooks()
+        self.subscriptions = Subscriptions()
+
+    def as_state(self) -> dict[str, Any]:
+        """Calls, creates, work items, subscriptions and knobs."""
         with self.lock:
-            self.knobs = Knobs()
-            self.people: dict[str, Person] = people()
-            self.tokens: dict[str, Token] = tokens()
-            self.projects: dict[str, Project] = projects()
-            self.by_id: dict[int, WorkItem] = {}
-            self.calls: list[Call] = []
-            self.creates = 0
-            self.create_faults: deque[CreateFault] = deque()
-            self._next_id = FIRST_ITEM_ID
+            items = {str(number): item.as_state() for number, item in self.work_items.items()}
+            return {**super().as_state(), "work_items": items, **self.subscriptions.as_state(self.owner.id)}
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -63,6 +67,11 @@ class AzureSandbox:
             wanted = reference.lower()
             found = (p for p in self.projects.values() if wanted in (p.name.lower(), p.id) and p.visible)
             return next(found, None)
+
+    def visible(self, number: int) -> WorkItem | None:
+        """The work item with this number, None when the API does not show it."""
+        item = self.by_id.get(number)
+        return None if item is None or item.deleted or item.hidden or not self.projects[item.project].visible else item
 
     def person(self, email: str) -> Person:
         """The account that signs in with this address. Raises KeyError."""
@@ -82,7 +91,7 @@ class AzureSandbox:
 
     def queryable(self, item: WorkItem) -> bool:
         """Whether a query shows the work item at this moment."""
-        return time.monotonic() - item.stored_at >= self.knobs.query_lag and not (item.deleted or item.hidden)
+        return time.monotonic() - item.stored_at >= self.knobs.query_lag and self.visible(item.id) is not None
 
     # -- changing the data --------------------------------------------------------------------------------------------
 
@@ -91,7 +100,18 @@ class AzureSandbox:
         with self.lock:
             item.id, self._next_id = self._next_id, self._next_id + 1
             self.by_id[item.id] = item
-            return item
+        self.tell("workitem.created", item)
+        return item
+
+    def tell(self, event: str, item: WorkItem, changed: dict[str, Any] | None = None) -> None:
+        """Have webhooks tell of a work item."""
+        self.subscriptions.tell(event, item, self.projects[item.project], changed)
+
+    def changed(self, item: WorkItem, **fields: tuple[Any, Any]) -> None:
+        """Note a change of a work item: fields with what they were and are, their dots written as underscores."""
+        item.rev += 1
+        pairs = {name.replace("_", "."): {"oldValue": old, "newValue": new} for name, (old, new) in fields.items()}
+        self.tell("workitem.updated", item, pairs)
 
     def set_state(self, number: int | str, state: str) -> None:
         """Put a work item into a state of its type. Raises KeyError."""
@@ -100,8 +120,8 @@ class AzureSandbox:
             kind = self.projects[item.project].type(item.type)
             if kind is None or not kind.category(state):
                 raise KeyError(state)
-            item.state = state
-            item.rev += 1
+            before, item.state = item.state, state
+        self.changed(item, System_State=(before, state))
 
     def rename_state(self, project: str, item_type: str, state: str, name: str) -> None:
         """Give a state of a type another name, as a process editor may. Raises KeyError."""
@@ -115,14 +135,29 @@ class AzureSandbox:
     def move_item(self, number: int | str, project: str) -> None:
         """Move a work item to another project; its number stays. Raises KeyError."""
         with self.lock:
-            self.by_id[int(number)].project = self.projects[project].name
+            item = self.by_id[int(number)]
+            before, item.project = item.project, self.projects[project].name
+        self.changed(item, System_TeamProject=(before, item.project))
 
     def delete_item(self, number: int | str, for_good: bool = False) -> None:
         """Put a work item into the recycle bin, or remove it for good. Raises KeyError."""
         with self.lock:
-            self.by_id[int(number)].deleted = True
+            item = self.by_id[int(number)]
+            item.deleted = True
             if for_good:
                 del self.by_id[int(number)]
+        self.tell("workitem.deleted", item)
+
+    def restore_item(self, number: int | str) -> None:
+        """Take a work item out of the recycle bin. Raises KeyError."""
+        item = self.by_id[int(number)]
+        item.deleted = False
+        self.tell("workitem.restored", item)
+
+    def delete_comment(self, number: int | str, comment: int) -> None:
+        """Delete a comment, as its author may. Raises KeyError."""
+        found = {each.id: each for each in self.by_id[int(number)].comments}
+        found[comment].deleted = True
 
     def hide_item(self, number: int | str, hidden: bool = True) -> None:
         """Make a work item invisible to the API, as in a forbidden area path. Raises KeyError."""
@@ -133,7 +168,8 @@ class AzureSandbox:
         """Copy a work item with its tags, as a person may do in the browser. Returns its number. Raises KeyError."""
         with self.lock:
             old = self.by_id[int(number)]
-            return self.store(replace(old, values=dict(old.values), stored_at=time.monotonic())).id
+            copy = replace(old, values=dict(old.values), comments=[], stored_at=time.monotonic())
+        return self.store(copy).id
 
     def _type(self, project: str, item_type: str) -> ItemType:
         found = self.projects[project].type(item_type)
@@ -152,6 +188,10 @@ class AzureSandbox:
         with self.lock:
             self.projects[name] = Project(name, [ItemType("Task", system_fields())])
 
+    def hide_project(self, name: str, hidden: bool = True) -> None:
+        """Take the owner's sight of a project and all in it, or give it back. Raises KeyError."""
+        self.projects[name].visible = not hidden
+
     def add_token(self, token: str, scopes: list[str] | None = None, state: str = "good") -> None:
         """One more token, with these scopes alone when given."""
         with self.lock:
@@ -169,91 +209,21 @@ class AzureSandbox:
         """Disable or enable the account with this address. Raises KeyError."""
         self.person(email).active = active
 
-    def set(self, **values: Any) -> None:
-        """Set lasting knobs by name. Raises KeyError for a name that is none."""
-        names = {knob.name for knob in fields(Knobs)}
-        with self.lock:
-            for name, value in values.items():
-                if name not in names:
-                    raise KeyError(name)
-                setattr(self.knobs, name, set(value) if name == "denied" else value)
+    def rename_person(self, email: str, name: str = "", address: str = "") -> None:
+        """Give an account another name, sign-in and mail address; its id stays. Raises KeyError."""
+        person = self.person(email)
+        person.name = name or person.name
+        if address:
+            person.account = person.mail = address
 
-    def deny(self, *rights: str) -> None:
-        """Take scopes (vso.work, vso.work_write, vso.project, vso.identity) or rights away."""
-        with self.lock:
-            self.knobs.denied.update(rights)
+    def remove_person(self, email: str) -> None:
+        """The directory forgets the account; fields that name it stay as they are. Raises KeyError."""
+        self.person(email).gone = True
 
-    def allow(self, *rights: str) -> None:
-        """Give scopes or rights back."""
-        with self.lock:
-            self.knobs.denied.difference_update(rights)
-
-    # -- arming faults ------------------------------------------------------------------------------------------------
-
-    def fail_next(
-        self,
-        status: int,
-        times: int | None = 1,
-        route: str | None = None,
-        body: Any = None,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        """Answer matching requests with this status before they have any effect."""
-        self.faults.arm(Fault("fail", route, times, status=status, body=body, headers=headers or {}))
-
-    def rate_limit(self, times: int | None = 1, retry_after: int | str | None = 1, route: str | None = None) -> None:
-        """Answer 429 with every header of the vendor's; `retry_after=None` leaves that one out."""
+    def _limited(self) -> tuple[dict[str, str], Any]:
         headers = {"X-RateLimit-Resource": "Core", "X-RateLimit-Limit": "200", "X-RateLimit-Remaining": "0"}
         headers["X-RateLimit-Reset"] = str(int(time.time()) + 60)
-        if retry_after is not None:
-            headers["Retry-After"] = str(retry_after)
-        body = {"message": TOO_MUCH, "typeKey": "RequestBlockedException", "errorCode": 0, "eventId": 3000}
-        self.fail_next(429, times, route, body, headers)
-
-    def hold(
-        self, seconds: float | None = None, route: str | None = None, times: int | None = 1, after: bool = False
-    ) -> None:
-        """Let matching requests wait (None: until `release`) before they have an effect, or `after` it."""
-        self.faults.arm(Fault("hold_after" if after else "hold", route, times, seconds=seconds))
-
-    def release(self) -> None:
-        """Let held requests go on."""
-        self.faults.release()
-
-    def drip(self, seconds: float, route: str | None = None, times: int | None = 1) -> None:
-        """Send the body of matching answers one byte every so many seconds."""
-        self.faults.arm(Fault("drip", route, times, seconds=seconds))
-
-    def html_instead(self, route: str | None = None, times: int | None = 1, status: int = 200) -> None:
-        """Answer matching requests with an HTML page where JSON is expected."""
-        self.faults.arm(Fault("html", route, times, status=status))
-
-    def drop_before_create(self, times: int = 1) -> None:
-        """Cut the connection on the next creates without storing anything."""
-        self._arm_create(CreateFault("drop_before"), times)
-
-    def drop_after_create(self, times: int = 1) -> None:
-        """Store the next work items, then cut the connection instead of answering."""
-        self._arm_create(CreateFault("drop_after"), times)
-
-    def fail_after_create(self, status: int = 502, times: int = 1) -> None:
-        """Store the next work items, then answer an HTML page with this status."""
-        self._arm_create(CreateFault("fail_after", status), times)
-
-    def created_without_id(self, times: int = 1) -> None:
-        """Store the next work items, then answer 200 with a body that breaks off before the number."""
-        self._arm_create(CreateFault("no_id"), times)
-
-    def _arm_create(self, fault: CreateFault, times: int) -> None:
-        with self.lock:
-            self.create_faults.extend([fault] * times)
-
-    def take_create_fault(self, *kinds: str) -> CreateFault | None:
-        """The next armed create fault if it is one of these kinds."""
-        with self.lock:
-            if self.create_faults and self.create_faults[0].kind in kinds:
-                return self.create_faults.popleft()
-        return None
+        return headers, {"message": TOO_MUCH, "typeKey": "RequestBlockedException", "errorCode": 0, "eventId": 3000}
 
 
 def sandbox() -> AzureSandbox:

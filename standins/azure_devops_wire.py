@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import quote
 from flask import Request, Response, g, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from standins import wire
 from standins.azure_devops_knobs import WorkItem
 from standins.azure_devops_people import ANONYMOUS, Token
 from standins.azure_devops_projects import Project
@@ -46,7 +46,9 @@ def base_url() -> str:
 
 def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(json.dumps(data), status=status, content_type=JSON_TYPE, headers=headers)
+    response = wire.answer(data, status, JSON_TYPE)
+    response.headers.update(headers or {})
+    return response
 
 
 def listed(entries: Sequence[Any], headers: dict[str, str] | None = None) -> Response:
@@ -56,8 +58,7 @@ def listed(entries: Sequence[Any], headers: dict[str, str] | None = None) -> Res
 
 def html(title: str, status: int) -> Response:
     """A page where JSON is expected."""
-    page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Response(page, status=status, content_type=HTML_TYPE)
+    return wire.html(title, status, HTML_TYPE)
 
 
 def refuse(status: int, message: str, kind: str, **more: Any) -> Response:

@@ -1,32 +1,18 @@
-"""Routes of the sandbox Jira for issues: create, read, assign, change, transition, link, comment, property."""
+"""Routes of the sandbox Jira for issues: create, read, assign, change, transition, link, property."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from standins import jira_adf
 from standins.jira_create import account, judge, labels_problem, person_problem
-from standins.jira_issues import TRANSITIONS, Issue, jira_time
-from standins.jira_knobs import CreateFault
-from standins.jira_people import ADMIN_ID
+from standins.jira_issues import TRANSITIONS, Issue
 from standins.jira_state import sandbox
-from standins.jira_wire import (
-    JSON_TYPE,
-    answer,
-    base_url,
-    html,
-    issue_json,
-    nothing,
-    person_json,
-    refuse,
-    say,
-    signed_in,
-)
+from standins.jira_wire import base_url, issue_json, nothing, refuse, say, signed_in
 from standins.server import dropped
+from standins.wire import JSON_TYPE, answer, spoiled
 
 issues = Blueprint("issues", __name__, url_prefix="/rest/api/3/issue")
 BULK_LIMIT = 100
@@ -49,7 +35,7 @@ def no_issue() -> Response:
 def create() -> Response:
     """Create an issue, whole or not at all; armed create faults spoil the answer, never the storing."""
     jira = sandbox()
-    if jira.take_create_fault("drop_before"):
+    if jira.take_fault_before_create():
         return dropped()
     if not signed_in():
         return refuse(400, say("anonymous_create"))
@@ -59,8 +45,10 @@ def create() -> Response:
             return refuse(400, *judgement.messages, errors=judgement.errors)
         issue = jira.store(judgement.project, judgement.issue_type, judgement.values, judgement.assignee)
         issue.properties = {p["key"]: p.get("value") for p in g.body.get("properties") or []}
-    fault = jira.take_create_fault("drop_after", "fail_after", "no_key")
-    return _spoiled(fault, issue) if fault else answer(_created(issue), 201)
+    fault = jira.take_fault_after_create()
+    if fault:
+        return spoiled(fault, lambda: _without_key(issue))
+    return answer(_created(issue), 201)
 
 
 def _created(issue: Issue) -> dict[str, Any]:
@@ -68,24 +56,22 @@ def _created(issue: Issue) -> dict[str, Any]:
     return {"id": issue.id, "key": issue.key, "self": f"{base_url()}/rest/api/3/issue/{issue.id}", "transition": done}
 
 
-def _spoiled(fault: CreateFault, issue: Issue) -> Response:
-    """The answer to a create that worked but must look as if nobody knew."""
-    if fault.kind == "drop_after":
-        return dropped()
-    if fault.kind == "fail_after":
-        return html("Service unavailable", fault.status)
+def _without_key(issue: Issue) -> Response:
     body = json.dumps(_created(issue))
     return Response(body[: body.index('"key"')], status=201, content_type=JSON_TYPE)
 
 
 @issues.post("/bulkfetch")
 def bulk_fetch() -> Response:
-    """Many issues at once; those that are gone are simply missing."""
+    """Many issues at once, by rising id; those that are gone are simply missing."""
     wanted, fields = g.body.get("issueIdsOrKeys") or [], g.body.get("fields") or ["*navigable"]
     if not wanted or len(wanted) > BULK_LIMIT:
         return refuse(400, f"Between 1 and {BULK_LIMIT} issue ids or keys must be given.")
-    found = [issue for issue in (seen(str(reference)) for reference in wanted) if issue]
-    return answer({"issues": [issue_json(issue, fields) for issue in found], "issueErrors": []})
+    found = {issue.id: issue for issue in (seen(str(reference)) for reference in wanted) if issue}
+    failed = sorted(sandbox().knobs.unfetchable & set(found))
+    errors = [{"id": issue_id, "errorMessage": say("unfetchable")} for issue_id in failed]
+    good = [found[issue_id] for issue_id in sorted(found, key=int) if issue_id not in failed]
+    return answer({"issues": [issue_json(issue, fields) for issue in good], "issueErrors": errors})
 
 
 @issues.get("/<reference>")
@@ -117,9 +103,7 @@ def change(reference: str) -> Response:
     message = labels_problem(sandbox(), labels)
     if message:
         return refuse(400, errors={"labels": message})
-    with sandbox().lock:
-        issue.values.update(values | {"labels": labels})
-        issue.touch()
+    sandbox().change_issue(issue, values | {"labels": labels})
     return nothing()
 
 
@@ -137,9 +121,7 @@ def assign(reference: str) -> Response:
             message = say("not_assignable", name=account(g.body))
         if message:
             return refuse(400, errors={"assignee": message})
-    with jira.lock:
-        issue.assignee = account(g.body)
-        issue.touch()
+    jira.give_issue(issue, account(g.body))
     return nothing()
 
 
@@ -166,31 +148,6 @@ def transition(reference: str) -> Response:
         return refuse(400, say("bad_transition", id=wanted))
     sandbox().set_status(issue.key, TRANSITIONS[wanted].name)
     return nothing()
-
-
-@issues.post("/<reference>/comment")
-def comment(reference: str) -> Response:
-    """Add a comment; its body is a document."""
-    issue = seen(reference)
-    if issue is None:
-        return no_issue()
-    message = jira_adf.problem(g.body.get("body"))
-    if message:
-        return refuse(400, errors={"comment": message})
-    now, author = jira_time(dt.datetime.now(dt.UTC)), person_json(sandbox().people[ADMIN_ID])
-    with sandbox().lock:
-        number = str(10000 + len(issue.comments))
-        self_url = f"{base_url()}/rest/api/3/issue/{issue.id}/comment/{number}"
-        data = {
-            "self": self_url,
-            "id": number,
-            "author": author,
-            "body": g.body["body"],
-            "created": now,
-            "updated": now,
-        }
-        issue.comments.append(data)
-    return answer(data, 201)
 
 
 @issues.post("/<reference>/remotelink")

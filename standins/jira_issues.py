@@ -1,10 +1,10 @@
-"""Issues of the sandbox Jira, the requests it recorded, and how both look on the wire."""
+"""Issues of the sandbox Jira and how they look on the wire."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from standins import jira_adf
@@ -39,23 +39,6 @@ WORKFLOW = (
     Status("10001", "Done", "done"),
 )
 TRANSITIONS = dict(zip(("11", "21", "31"), WORKFLOW, strict=True))
-
-
-@dataclass
-class Call:
-    """One request the stand-in received. The Authorization header is judged, never kept."""
-
-    method: str
-    path: str
-    query: str
-    body: Any
-    authorised: bool
-    time: float
-    status: int | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The call for the control address."""
-        return asdict(self)
 
 
 def jira_time(moment: dt.datetime) -> str:
@@ -119,6 +102,7 @@ class Issue:
             "values": self.values,
             "properties": self.properties,
             "links": self.links,
+            "comments": [jira_adf.text(comment["body"]) for comment in self.comments],
             "old_keys": self.old_keys,
             "hidden": self.hidden,
         }

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from standins.knobs import SharedKnobs
+
 
 @dataclass
-class Knobs:
-    """Lasting switches.
+class Knobs(SharedKnobs):
+    """Lasting switches besides the shared ones.
 
     index_lag: seconds until a new issue shows up in searches. index_flicker: for that many looks at an issue, searches
     show it on odd looks and miss it on even ones. createmeta_names: named (as documented first), twins or both.
-    ignore_language_pin: answer in `language` even to callers who pin English. redirect_to: origin that every route
-    redirects to (302).
+    ignore_language_pin: answer in `language` even to callers who pin English. denied: permissions such as
+    BROWSE_PROJECTS, CREATE_ISSUES, ASSIGN_ISSUES, ADD_COMMENTS and USER_PICKER. unfetchable: ids of issues that a
+    fetch of many cannot read this time. people_page_limit: the most people on a page of `user/bulk`. webhook_dates:
+    text (as in the vendor's examples) or number (as in its description). webhook_limit: per app and person.
     """
 
     index_lag: float = 0.0
@@ -28,12 +32,8 @@ class Knobs:
     ignore_language_pin: bool = False
     deployment_type: str = "Cloud"
     createmeta_names: str = "named"
-    redirect_to: str = ""
-
-
-@dataclass(frozen=True)
-class CreateFault:
-    """Harm done to one create: drop_before, drop_after, fail_after (with status) or no_key."""
-
-    kind: str
-    status: int = 502
+    unfetchable: set[str] = field(default_factory=set)
+    people_page_limit: int = 200
+    comment_limit: int = 5000
+    webhook_dates: str = "text"
+    webhook_limit: int = 5

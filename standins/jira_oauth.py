@@ -218,17 +218,19 @@ class OAuthDesk:
             return 401, "Unauthorized"
         if cloud_id not in [site.id for site in grant.sites]:
             return 404, "No site for this cloud id"  # 403 or 404 at the vendor: not known which
-        scope = needed_scope(method, path)
-        if scope and scope not in grant.scopes:
+        if not needed_scopes(method, path) <= grant.scopes:
             return 401, "Unauthorized; scope does not match"
         return None
 
 
-def needed_scope(method: str, path: str) -> str:
-    """The classic scope a route needs, by Atlassian's REST description; empty for the one that needs none."""
+def needed_scopes(method: str, path: str) -> set[str]:
+    """The classic scopes a route needs, all of them, by Atlassian's REST description."""
     name = path.removeprefix("/rest/api/3/")
     if name == "serverInfo":
-        return ""
+        return set()
     if name == "myself" or name.startswith("user/"):
-        return "read:jira-user"
-    return "read:jira-work" if method == "GET" or name == "search/jql" else "write:jira-work"
+        return {"read:jira-user"}
+    if name.partition("/")[0] == "webhook":
+        return {"read:jira-work", "manage:jira-webhook"}
+    reads = method == "GET" or name in ("search/jql", "issue/bulkfetch")
+    return {"read:jira-work" if reads else "write:jira-work"}

@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from standins.jira_oauth import CLOUD, JIRA_SCOPES, Refusal
 from standins.jira_state import sandbox
-from standins.jira_wire import answer, base_url
+from standins.jira_wire import base_url
+from standins.wire import answer
 
 oauth = Blueprint("oauth", __name__)
 GATEWAY = "/ex/jira/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response, redirect, render_template_string, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from standins import jira_adf
 from standins.jira_issues import WORKFLOW
 from standins.jira_state import sandbox
 
@@ -29,7 +30,7 @@ pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere}button{font:inherit
 </style>
 </head>
 <body>
-<header><a href="/">Sandbox Jira</a>
+<header><a href="/">Sandbox Jira</a> <a href="/plugins/servlet/webhooks">WebHooks</a>
 <span>A local stand-in for demonstrations and tests, not Atlassian's product</span></header>
 <main>
 {% if issue %}
@@ -47,6 +48,10 @@ pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere}button{font:inherit
 </form>
 <h2>Description</h2>
 <pre>{{ issue.description_text or "No description" }}</pre>
+{% if issue.comments %}<h2>Comments</h2>
+{% for comment in issue.comments %}<p class="key">
+{{- people[comment.author].name if comment.author in people else "Former user" }}</p>
+<pre>{{ adf_text(comment.body) }}</pre>{% endfor %}{% endif %}
 {% for link in issue.links %}<p>Link: <a href="{{ link.object.url }}">{{ link.object.title }}</a></p>{% endfor %}
 {% elif missing %}
 <h1>Issue not found</h1><p>{{ missing }} does not exist in this sandbox.</p>
@@ -63,7 +68,8 @@ pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere}button{font:inherit
 
 def _page(status: int = 200, **values: object) -> Response:
     jira = sandbox()
-    html = render_template_string(PAGE, people=jira.people, projects=jira.projects, workflow=WORKFLOW, **values)
+    known = {"people": jira.people, "projects": jira.projects, "workflow": WORKFLOW, "adf_text": jira_adf.text}
+    html = render_template_string(PAGE, **known, **values)
     return make_response(html, status)
 
 

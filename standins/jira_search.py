@@ -12,7 +12,8 @@ from flask import Blueprint, Response, g, request
 from standins.jira_issues import Issue
 from standins.jira_jql import BadJql, UnsupportedJql, parse
 from standins.jira_state import sandbox
-from standins.jira_wire import answer, issue_json, number, refuse, signed_in
+from standins.jira_wire import issue_json, number, refuse, signed_in
+from standins.wire import answer
 
 search = Blueprint("search", __name__, url_prefix="/rest/api/3/search")
 PAGE_LIMIT = 5000

@@ -14,10 +14,8 @@ from standins.jira_people import Person
 from standins.jira_projects import IssueType, Project
 from standins.jira_state import sandbox
 from standins.jira_wire import (
-    HTML_TYPE,
     NOT_AUTHENTICATED,
     BadNumber,
-    answer,
     base_url,
     number,
     page_of,
@@ -27,6 +25,7 @@ from standins.jira_wire import (
     say,
     signed_in,
 )
+from standins.wire import HTML_TYPE, answer
 
 site = Blueprint("site", __name__)
 CREATEMETA_LIMIT = 200
@@ -197,6 +196,21 @@ def user_search() -> Response:
     if not (query or account_id):
         return refuse(400, say("no_query"))
     return _people(lambda person: person.account_id == account_id if account_id else person.matches(query or ""))
+
+
+@site.get("/rest/api/3/user/bulk")
+def users_bulk() -> Response:
+    """Accounts by id, page by page; those that are gone are missing. Needs no right to search people."""
+    ids = request.args.getlist("accountId")
+    if not ids:
+        return refuse(400, say("no_query"))
+    jira, base = sandbox(), request.url
+    size = min(number("maxResults", 10), jira.knobs.people_page_limit)
+    known = [jira.people[each] for each in dict.fromkeys(ids) if each in jira.people] if signed_in() else []
+    start = number("startAt", 0)
+    values, figures = page_of([person_json(person) for person in known], start, size)
+    last = start + len(values) >= len(known)
+    return answer({"self": base, **figures, "isLast": last, "values": values})
 
 
 @site.get("/rest/api/3/user/assignable/search")

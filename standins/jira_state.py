@@ -1,52 +1,62 @@
 """State of the sandbox Jira and the methods that turn it into a difficult one.
 
-`knobs` holds lasting switches; methods act at once or arm a fault for the next matching requests. Everything is guarded
-by one lock, which no method holds while it waits.
+What it shares with the sandboxes of other vendors is in `state`.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from flask import current_app
 
-from standins.jira_faults import Fault, FaultBook
 from standins.jira_fields import Field
-from standins.jira_issues import WORKFLOW, Call, Issue, Status
-from standins.jira_knobs import CreateFault, Knobs
+from standins.jira_issues import WORKFLOW, Issue, Status
+from standins.jira_knobs import Knobs
 from standins.jira_oauth import OAuthDesk, OAuthState
 from standins.jira_people import ADMIN_EMAIL, ADMIN_ID, API_TOKEN, Person, people
 from standins.jira_projects import IssueType, Project, projects
+from standins.jira_webhooks import FIRST_ID, Change, Webhook, WebhookDesk
+from standins.state import SHARED_CONTROLS, State
 
 FIRST_ISSUE_ID = 10123
 
 
-class Sandbox(OAuthDesk):
+class Sandbox(State, OAuthDesk, WebhookDesk):
     """Accounts, projects, issues, recorded calls, and the knobs."""
 
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.faults = FaultBook()
-        self.reset()
+    create_route = "POST /rest/api/3/issue"
+    controls: ClassVar[frozenset[str]] = SHARED_CONTROLS | {
+        "created_without_key", "set_status", "move_issue", "delete_issue", "hide_issue", "copy_issue",
+        "add_required_field", "add_project", "add_token", "revoke_token", "set_active", "advance", "offer_sites",
+        "set_oauth", "change_client_secret", "revoke_consents", "end_access_tokens", "drop_scope",
+        "say", "add_person", "rename_person", "remove_person", "add_admin_webhook", "remove_webhooks",
+        "replay_webhooks", "hold_webhooks", "release_webhooks",
+    }  # fmt: skip
+    knobs: Knobs
 
     def reset(self) -> None:
-        """Back to the first state: no issues, no recorded calls, no faults; held requests are let go."""
-        self.faults.clear()
+        """Back to the first state; deliveries on their way are not sent any more."""
+        self.stop_hooks()
+        super().reset()
+
+    def _fresh(self) -> None:
+        self.knobs = Knobs()
+        self.oauth = OAuthState()
+        self.people: dict[str, Person] = people()
+        self.projects: dict[str, Project] = projects()
+        self.tokens: dict[str, str] = {ADMIN_EMAIL: API_TOKEN}
+        self.by_id: dict[str, Issue] = {}
+        self._next_id = FIRST_ISSUE_ID
+        self.webhooks: dict[int, Webhook] = {}
+        self._next_webhook = FIRST_ID
+
+    def as_state(self) -> dict[str, Any]:
+        """Calls, creates, issues, webhooks and knobs."""
         with self.lock:
-            self.knobs = Knobs()
-            self.oauth = OAuthState()
-            self.people: dict[str, Person] = people()
-            self.projects: dict[str, Project] = projects()
-            self.tokens: dict[str, str] = {ADMIN_EMAIL: API_TOKEN}
-            self.by_id: dict[str, Issue] = {}
-            self.calls: list[Call] = []
-            self.creates = 0
-            self.create_faults: deque[CreateFault] = deque()
-            self._next_id = FIRST_ISSUE_ID
+            issues = {key: issue.as_state() for key, issue in self.issues.items()}
+            return {**super().as_state(), "issues": issues, **self.webhooks_as_state()}
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -99,6 +109,7 @@ class Sandbox(OAuthDesk):
             self._next_id += 1
             issue = Issue(issue_id, key, project.key, issue_type.id, values, assignee, ADMIN_ID)
             self.by_id[issue_id] = issue
+            self.tell("jira:issue_created", issue)
             return issue
 
     def set_status(self, key: str, status: str, category: str | None = None) -> None:
@@ -110,8 +121,9 @@ class Sandbox(OAuthDesk):
                 known = Status("10900", status, category)
             if known is None:
                 raise KeyError(status)
-            issue.status = known
+            before, issue.status = issue.status, known
             issue.touch()
+            self.tell("jira:issue_updated", issue, Change("status", before.id, before.name, known.id, known.name))
 
     def move_issue(self, key: str, project: str) -> str:
         """Move an issue to another project. Returns its new key; the old one still answers. Raises KeyError."""
@@ -119,14 +131,54 @@ class Sandbox(OAuthDesk):
             issue, target = self._must_find(key), self.projects[project]
             target.last_number += 1
             issue.old_keys.append(issue.key)
+            before = self.projects[issue.project_key]
             issue.key, issue.project_key = f"{project}-{target.last_number}", project
             issue.touch()
+            self.tell("jira:issue_updated", issue, Change("project", before.id, before.name, target.id, target.name))
             return issue.key
+
+    def change_issue(self, issue: Issue, values: dict[str, Any]) -> None:
+        """Give fields of an issue other values."""
+        with self.lock:
+            changes = [
+                Change(name, None, str(issue.values.get(name)), None, str(value))
+                for name, value in values.items()
+                if value != issue.values.get(name)
+            ]
+            issue.values.update(values)
+            issue.touch()
+            self.tell("jira:issue_updated", issue, *changes)
+
+    def give_issue(self, issue: Issue, account_id: str | None) -> None:
+        """Give an issue to somebody, or to nobody."""
+        with self.lock:
+            old, new = self.people.get(issue.assignee or ""), self.people.get(account_id or "")
+            change = Change(
+                "assignee", issue.assignee, old.name if old else None, account_id, new.name if new else None
+            )
+            issue.assignee = account_id
+            issue.touch()
+            self.tell("jira:issue_updated", issue, change)
+
+    def comment_on(self, issue: Issue, body: Any, author: str = ADMIN_ID) -> dict[str, Any]:
+        """Keep a comment; `author` is an account id."""
+        with self.lock:
+            comment = {"id": str(10000 + len(issue.comments)), "body": body, "author": author, "at": time.time()}
+            issue.comments.append(comment)
+            self.tell("comment_created", issue)
+            return comment
+
+    def say(self, key: str, text: str | dict[str, Any], email: str = "dana.reyes@sandbox.example") -> None:
+        """Let a person comment on an issue in the browser, with a line of text or a document. Raises KeyError."""
+        line = {"type": "paragraph", "content": [{"type": "text", "text": text}]}
+        body = text if isinstance(text, dict) else {"type": "doc", "version": 1, "content": [line]}
+        self.comment_on(self._must_find(key), body, self.person_by_email(email).account_id)
 
     def delete_issue(self, key: str) -> None:
         """Remove an issue for good. Raises KeyError."""
         with self.lock:
-            del self.by_id[self._must_find(key).id]
+            gone = self.by_id.pop(self._must_find(key).id)
+            self.tell("jira:issue_deleted", gone)
 
     def hide_issue(self, key: str, hidden: bool = True) -> None:
         """Make an issue invisible to the API (404), or visible again. Raises KeyError."""
@@ -171,91 +223,37 @@ class Sandbox(OAuthDesk):
         """Deactivate or reactivate the first account with this address. Raises KeyError."""
         self.person_by_email(email).active = active
 
-    def set(self, **values: Any) -> None:
-        """Set lasting knobs by name. Raises KeyError for a name that is none."""
-        names = {knob.name for knob in fields(Knobs)}
+    def add_person(self, name: str, email: str) -> str:
+        """One more ordinary account. Returns its id."""
         with self.lock:
-            for name, value in values.items():
-                if name not in names:
-                    raise KeyError(name)
-                setattr(self.knobs, name, set(value) if name == "denied" else value)
+            account_id = f"5b10ac8d82e05b22{len(self.people):08x}"
+            self.people[account_id] = Person(account_id, name, email)
+            return account_id
 
-    def deny(self, *permissions: str) -> None:
-        """Take permissions away (BROWSE_PROJECTS, CREATE_ISSUES, ASSIGN_ISSUES, USER_PICKER …)."""
+    def rename_person(self, email: str, name: str, new_email: str = "") -> None:
+        """Give the first account with this address another name, and another address if asked to. Raises KeyError."""
         with self.lock:
-            self.knobs.denied.update(permissions)
+            person = self.person_by_email(email)
+            person.name, person.email = name, new_email or person.email
+            if email.lower() in self.tokens:
+                self.tokens[person.email.lower()] = self.tokens.pop(email.lower())
 
-    def allow(self, *permissions: str) -> None:
-        """Give permissions back."""
+    def remove_person(self, email: str) -> None:
+        """Remove the first account with this address for good. Raises KeyError, ValueError for the token's owner."""
         with self.lock:
-            self.knobs.denied.difference_update(permissions)
+            person = self.person_by_email(email)
+            if person.account_id == ADMIN_ID:
+                raise ValueError("the owner of the sandbox's token stays")
+            del self.people[person.account_id]
 
-    # -- arming faults ------------------------------------------------------------------------------------------------
-
-    def fail_next(
-        self,
-        status: int,
-        times: int | None = 1,
-        route: str | None = None,
-        body: Any = None,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        """Answer matching requests with this status before they have any effect."""
-        self.faults.arm(Fault("fail", route, times, status=status, body=body, headers=headers or {}))
-
-    def rate_limit(
-        self, times: int | None = 1, retry_after: int | str | None = 1, route: str | None = None
-    ) -> None:  # fmt: skip
-        """Answer 429 with every header of Jira's; `retry_after=None` leaves that one out, text is sent as it is."""
-        headers = {"RateLimit-Reason": "jira-burst-based", "X-RateLimit-Remaining": "0"}
-        if retry_after is not None:
-            headers["Retry-After"] = str(retry_after)
-        self.fail_next(429, times, route, None, headers)
-
-    def hold(
-        self, seconds: float | None = None, route: str | None = None, times: int | None = 1, after: bool = False
-    ) -> None:
-        """Let matching requests wait (None: until `release`) before they have an effect, or `after` it."""
-        self.faults.arm(Fault("hold_after" if after else "hold", route, times, seconds=seconds))
-
-    def release(self) -> None:
-        """Let held requests go on."""
-        self.faults.release()
-
-    def drip(self, seconds: float, route: str | None = None, times: int | None = 1) -> None:
-        """Send the body of matching answers one byte every so many seconds."""
-        self.faults.arm(Fault("drip", route, times, seconds=seconds))
-
-    def html_instead(self, route: str | None = None, times: int | None = 1, status: int = 200) -> None:
-        """Answer matching requests with an HTML page where JSON is expected."""
-        self.faults.arm(Fault("html", route, times, status=status))
-
-    def drop_before_create(self, times: int = 1) -> None:
-        """Cut the connection on the next creates without storing anything."""
-        self._arm_create(CreateFault("drop_before"), times)
-
-    def drop_after_create(self, times: int = 1) -> None:
-        """Store the next issues, then cut the connection instead of answering."""
-        self._arm_create(CreateFault("drop_after"), times)
-
-    def fail_after_create(self, status: int = 502, times: int = 1) -> None:
-        """Store the next issues, then answer an HTML page with this status."""
-        self._arm_create(CreateFault("fail_after", status), times)
+    # -- knobs of Jira alone ------------------------------------------------------------------------------------------
 
     def created_without_key(self, times: int = 1) -> None:
         """Store the next issues, then answer 201 with a body that breaks off before the key."""
-        self._arm_create(CreateFault("no_key"), times)
+        self.created_without_id(times)
 
-    def _arm_create(self, fault: CreateFault, times: int) -> None:
-        with self.lock:
-            self.create_faults.extend([fault] * times)
-
-    def take_create_fault(self, *kinds: str) -> CreateFault | None:
-        """The next armed create fault if it is one of these kinds."""
-        with self.lock:
-            if self.create_faults and self.create_faults[0].kind in kinds:
-                return self.create_faults.popleft()
-        return None
+    def _limited(self) -> tuple[dict[str, str], Any]:
+        return {"RateLimit-Reason": "jira-burst-based", "X-RateLimit-Remaining": "0"}, None
 
     def indexed(self, issue: Issue) -> bool:
         """Whether a search finds the issue at this moment (lag, then flicker). Counts as one look."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +15,8 @@ from standins.jira_issues import Issue, jira_time
 from standins.jira_oauth import CLOUD
 from standins.jira_people import ACCOUNT_PASSWORD, ADMIN_EMAIL, ADMIN_ID, Person
 from standins.jira_state import Sandbox, sandbox
+from standins.wire import HTML_TYPE, answer
 
-JSON_TYPE = "application/json;charset=UTF-8"
-HTML_TYPE = "text/html;charset=UTF-8"
 NOT_AUTHENTICATED = "Client must be authenticated to access this resource."
 # Only the first sentence is known.
 PASSWORDS_GONE = (
@@ -41,22 +39,11 @@ def base_url() -> str:
     return request.host_url.rstrip("/")
 
 
-def answer(data: Any, status: int = 200, content_type: str = JSON_TYPE) -> Response:
-    """A JSON answer."""
-    return Response(json.dumps(data), status=status, content_type=content_type)
-
-
 def nothing() -> Response:
     """204 without a body."""
     response = Response(status=204)
     del response.headers["Content-Type"]
     return response
-
-
-def html(title: str, status: int) -> Response:
-    """An error page as a gateway in front of Jira makes it."""
-    page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Response(page, status=status, content_type=HTML_TYPE)
 
 
 def say(key: str, /, **values: object) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from standins.knobs import SharedKnobs
+
 
 @dataclass
-class Knobs:
-    """Lasting switches.
+class Knobs(SharedKnobs):
+    """Lasting switches besides the shared ones.
 
     hibernating: every address answers the page of a sleeping developer instance. api_key_policy: without it keys are
     ignored. password_grant, client_credentials: which OAuth grants are allowed. token_seconds: life of an access token.
@@ -15,8 +17,11 @@ class Knobs:
     caller exists. denied: "table.read" (rows are hidden, the count stays), "table.create", "table.write"; a table in
     `refuse_reads` answers 403 instead. hidden_fields: "table.field" is missing in answers and ignored on write.
     ignored_fields: "table.field" is ignored on write only. ignored_terms: query terms with these fields are dropped.
-    invalid_query_returns_no_rows: ServiceNow's property of that name. redirect_to: origin every route redirects to.
-    total_count: whether X-Total-Count is sent. lock_seconds: how long a user stays locked after 5 bad passwords.
+    invalid_query_returns_no_rows: ServiceNow's property of that name. total_count: whether X-Total-Count is sent.
+    lock_seconds: how long a user stays locked after 5 bad passwords. unread_fields: "table.field" is missing in answers
+    and can be written. journal_open: whether the rows of sys_journal_field are shown, which most accounts may not read.
+    show_journals: whether journal fields show their entries. list_lag: seconds until lists show a new record, as when
+    they are read from a copy of the database.
     """
 
     hibernating: bool = False
@@ -26,23 +31,17 @@ class Knobs:
     token_seconds: float = 1800.0
     revoke_by_body: bool = True
     show_token_owner: bool = True
-    denied: set[str] = field(default_factory=set)
     refuse_reads: set[str] = field(default_factory=set)
     hidden_fields: set[str] = field(default_factory=set)
     ignored_fields: set[str] = field(default_factory=set)
     ignored_terms: set[str] = field(default_factory=set)
     invalid_query_returns_no_rows: bool = False
-    redirect_to: str = ""
     total_count: bool = True
     lock_seconds: float = 900.0
-
-
-@dataclass(frozen=True)
-class CreateFault:
-    """Harm done to one create: drop_before, drop_after, fail_after (with status), error_after, queued_after, no_id."""
-
-    kind: str
-    status: int = 502
+    unread_fields: set[str] = field(default_factory=set)
+    journal_open: bool = False
+    show_journals: bool = True
+    list_lag: float = 0.0
 
 
 @dataclass(frozen=True)

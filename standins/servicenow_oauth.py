@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 
 from standins.servicenow_state import sandbox
-from standins.servicenow_wire import ACCESS_DENIED, answer, not_authenticated, refuse
+from standins.servicenow_wire import ACCESS_DENIED, not_authenticated, refuse
+from standins.wire import answer
 
 oauth = Blueprint("oauth", __name__)
 FORM = "application/x-www-form-urlencoded"

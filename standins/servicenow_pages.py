@@ -7,6 +7,7 @@ import re
 from flask import Blueprint, Response, make_response, redirect, render_template_string, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from standins.servicenow_journal import JOURNALS
 from standins.servicenow_state import sandbox
 from standins.servicenow_tables import STATES
 from standins.servicenow_wire import display
@@ -51,6 +52,11 @@ pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere}button{font:inherit
 </form>
 <h2>Description</h2>
 <pre>{{ record.description or "No description" }}</pre>
+{% if notes %}<h2>Notes</h2>
+{% for one in notes %}
+<p class="key">{{ one.sys_created_on }} · {{ one.sys_created_by }} · {{ journals[one.element] }}</p>
+<pre>{{ one.value }}</pre>
+{% endfor %}{% endif %}
 {% elif missing %}
 <h1>Record not found</h1><p>There is no such record in this sandbox.</p>
 {% else %}
@@ -75,7 +81,9 @@ def _record_page(table: str, sys_id: str) -> Response:
         return _page(404, missing=True)
     own = record["sys_class_name"]
     shown = {name: display(instance, own, name, record.get(name, ""), ref) for name, ref in SHOWN.items()}
-    return _page(record=record, shown=shown, states=STATES.get(own, STATES["task"]))
+    notes = list(reversed(instance.journal.of(sys_id)))
+    states = STATES.get(own, STATES["task"])
+    return _page(record=record, shown=shown, states=states, notes=notes, journals=JOURNALS)
 
 
 @pages.get("/")

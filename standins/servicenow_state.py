@@ -1,57 +1,65 @@
 """State of the sandbox ServiceNow and the methods that turn it into a difficult one.
 
-`knobs` holds lasting switches; methods act at once or arm a fault for the next matching requests. Everything is guarded
-by one lock, which no method holds while it waits.
+What it shares with the sandboxes of other vendors is in `state`.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import current_app
 
-from standins.jira_faults import Fault, FaultBook
-from standins.jira_issues import Call
+from standins.knobs import CREATE_FAULTS
 from standins.servicenow_accounts import Accounts
-from standins.servicenow_knobs import CreateFault, DataPolicy, Knobs
+from standins.servicenow_journal import JOURNALS, TABLE, Journal
+from standins.servicenow_knobs import DataPolicy, Knobs
 from standins.servicenow_people import API_KEY, PASSWORD, USER_NAME, groups, role_grants, users
-from standins.servicenow_store import Store
+from standins.servicenow_rules import Rule, RuleDesk
+from standins.servicenow_store import Store, moment
 from standins.servicenow_tables import Column, choice_lists, choice_rows, columns, lists, table_rows
+from standins.state import SHARED_CONTROLS, State
 
-SETS = ("denied", "refuse_reads", "hidden_fields", "ignored_fields", "ignored_terms")
 
-
-class Sandbox:
+class Sandbox(RuleDesk, State):
     """Accounts, tables, records, recorded calls, and the knobs."""
 
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.faults = FaultBook()
-        self.reset()
+    create_route = "POST /api/now/*table/*"
+    create_fault_kinds = (*CREATE_FAULTS, "error_after", "queued_after")
+    controls: ClassVar[frozenset[str]] = SHARED_CONTROLS | {
+        "error_with_200", "set_state", "change", "delete_record", "hide_record", "copy_record", "add_required_field",
+        "add_data_policy", "add_groups", "revoke_key", "revoke_tokens", "set_password", "set_active",
+        "move_record", "add_note", "notes", "rename_person", "remove_person", "paste_webhook", "remove_webhooks",
+        "replay_webhooks", "hold_webhooks", "release_webhooks",
+    }  # fmt: skip
+    knobs: Knobs
 
     def reset(self) -> None:
-        """Back to the first state: no records, no recorded calls, no faults; held requests are let go."""
-        self.faults.clear()
+        """Back to the first state; deliveries on their way are not sent any more."""
+        self.stop_hooks()
+        super().reset()
+
+    def _fresh(self) -> None:
+        self.knobs = Knobs()
+        self.accounts = Accounts(self.lock)
+        self.store = Store(self.lock)
+        self.journal = Journal(self.lock)
+        self.rules: list[Rule] = []
+        self.columns: list[Column] = columns()
+        self.choices = choice_lists()
+        self.policies: list[DataPolicy] = []
+        self.lists: dict[str, list[dict[str, str]]] = {
+            **lists(),
+            "sys_user": users(),
+            "sys_user_group": groups(),
+            "sys_user_has_role": role_grants(),
+            "sys_db_object": table_rows(),
+        }
+
+    def as_state(self) -> dict[str, Any]:
+        """Calls, creates, grants, revoked tokens (how many), records, business rules and knobs."""
         with self.lock:
-            self.knobs = Knobs()
-            self.accounts = Accounts(self.lock)
-            self.store = Store(self.lock)
-            self.columns: list[Column] = columns()
-            self.choices = choice_lists()
-            self.policies: list[DataPolicy] = []
-            self.lists: dict[str, list[dict[str, str]]] = {
-                **lists(),
-                "sys_user": users(),
-                "sys_user_group": groups(),
-                "sys_user_has_role": role_grants(),
-                "sys_db_object": table_rows(),
-            }
-            self.calls: list[Call] = []
-            self.creates = 0
-            self.create_faults: deque[CreateFault] = deque()
+            counts = {"grants": self.accounts.grants, "revoked": len(self.accounts.revoked)}
+            return {**super().as_state(), **counts, "records": self.records, **self.webhooks_as_state()}
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -70,6 +78,8 @@ class Sandbox:
                 return choice_rows(self.choices)
             if table == "sys_data_policy_rule":
                 return self._policy_rows()
+            if table == TABLE:
+                return [dict(entry) for entry in self.journal.entries]
             if table in self.lists:
                 return [dict(row) for row in self.lists[table]]
             return self.store.rows(table)
@@ -102,16 +112,45 @@ class Sandbox:
                 return row["sys_id"]
         raise KeyError(user_name)
 
+    def journal_text(self, sys_id: str, element: str) -> str:
+        """What a journal field of a record shows."""
+        with self.lock:
+            names = {row["user_name"]: row["name"] for row in self.lists["sys_user"]}
+            return self.journal.text(sys_id, element, names)
+
+    def notes(self, number: str) -> list[dict[str, str]]:
+        """The journal entries of a record, oldest first. Raises KeyError."""
+        return self.journal.of(self.store.by_number(number)["sys_id"])
+
     # -- changing the data --------------------------------------------------------------------------------------------
+
+    def update(self, record: dict[str, str], values: dict[str, str], notes: dict[str, str], author: str) -> None:
+        """Change a record as any update does: write its journals, then let the business rules run."""
+        with self.lock:
+            record.update({"sys_updated_on": moment(), **values})
+            self.journal.add(record["sys_class_name"], record["sys_id"], notes, author)
+            told = dict(record)
+        self.run_rules(told)
 
     def set_state(self, number: str, state: str) -> None:
         """Put a record into a state by its value. Raises KeyError."""
         self.store.set_state(number, state)
+        self.update(self.store.by_number(number), {}, {}, USER_NAME)
 
     def change(self, number: str, **values: str) -> None:
         """Change fields of a record as a person may. Raises KeyError."""
-        with self.lock:
-            self.store.by_number(number).update(values)
+        self.update(self.store.by_number(number), values, {}, USER_NAME)
+
+    def add_note(self, number: str, text: str, element: str = "work_notes", author: str = "dana.reyes") -> None:
+        """Write a work note or comment as a person may. Raises KeyError."""
+        if element not in JOURNALS:
+            raise KeyError(element)
+        self.update(self.store.by_number(number), {}, {element: text}, author)
+
+    def move_record(self, number: str, table: str, new_number: str = "") -> None:
+        """Make a record one of another table, under the same sys_id. Raises KeyError."""
+        values = {"sys_class_name": table, "number": new_number or number}
+        self.update(self.store.by_number(number), values, {}, USER_NAME)
 
     def delete_record(self, number: str) -> None:
         """Remove a record for good. Raises KeyError."""
@@ -168,85 +207,42 @@ class Sandbox:
             if row["user_name"] == user:
                 row["active"] = "true" if active else "false"
 
-    def set(self, **values: Any) -> None:
-        """Set lasting knobs by name. Raises KeyError for a name that is none."""
-        names = {knob.name for knob in fields(Knobs)}
+    def rename_person(self, user: str, name: str) -> None:
+        """Give a user another name. Raises KeyError."""
+        self._person(user)["name"] = name
+
+    def remove_person(self, user: str) -> None:
+        """Remove a user for good. Raises KeyError."""
         with self.lock:
-            for name, value in values.items():
-                if name not in names:
-                    raise KeyError(name)
-                setattr(self.knobs, name, set(value) if name in SETS else value)
+            self.lists["sys_user"].remove(self._person(user))
 
-    def deny(self, *rights: str) -> None:
-        """Take rights away ("incident.create", "sys_user.read" …)."""
-        with self.lock:
-            self.knobs.denied.update(rights)
+    def _person(self, user: str) -> dict[str, str]:
+        wanted = self.user_id(user)
+        return next(row for row in self.lists["sys_user"] if row["sys_id"] == wanted)
 
-    def allow(self, *rights: str) -> None:
-        """Give rights back."""
-        with self.lock:
-            self.knobs.denied.difference_update(rights)
-
-    # -- arming faults ------------------------------------------------------------------------------------------------
-
-    def fail_next(
-        self,
-        status: int,
-        times: int | None = 1,
-        route: str | None = None,
-        body: Any = None,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        """Answer matching requests with this status before they have any effect."""
-        self.faults.arm(Fault("fail", route, times, status=status, body=body, headers=headers or {}))
+    # -- arming faults of ServiceNow alone ----------------------------------------------------------------------------
 
     def rate_limit(
-        self, times: int | None = 1, retry_after: int | None = 1, reset: int | None = None, route: str | None = None
+        self,
+        times: int | None = 1,
+        retry_after: int | str | None = 1,
+        route: str | None = None,
+        more: dict[str, str] | None = None,
+        reset: int | None = None,
     ) -> None:
         """Answer 429 with every header of ServiceNow's; None leaves Retry-After or X-RateLimit-Reset out."""
+        told = {} if reset is None else {"X-RateLimit-Reset": str(reset)}
+        super().rate_limit(times, retry_after, route, told | (more or {}))
+
+    def _limited(self) -> tuple[dict[str, str], Any]:
         headers = {"X-RateLimit-Limit": "100", "X-RateLimit-Rule": "a4b0ff9a53b21010c4d8ddeeff7b1226"}
-        headers |= {"Retry-After": str(retry_after)} if retry_after is not None else {}
-        headers |= {"X-RateLimit-Reset": str(reset)} if reset is not None else {}
-        self.fail_next(429, times, route, None, headers)
-
-    def hold(
-        self, seconds: float | None = None, route: str | None = None, times: int | None = 1, after: bool = False
-    ) -> None:
-        """Let matching requests wait (None: until `release`) before they have an effect, or `after` it."""
-        self.faults.arm(Fault("hold_after" if after else "hold", route, times, seconds=seconds))
-
-    def release(self) -> None:
-        """Let held requests go on."""
-        self.faults.release()
-
-    def drip(self, seconds: float, route: str | None = None, times: int | None = 1) -> None:
-        """Send the body of matching answers one byte every so many seconds."""
-        self.faults.arm(Fault("drip", route, times, seconds=seconds))
-
-    def html_instead(self, route: str | None = None, times: int | None = 1, status: int = 200) -> None:
-        """Answer matching requests with an HTML page where JSON is expected."""
-        self.faults.arm(Fault("html", route, times, status=status))
+        return headers, None
 
     def error_with_200(self, route: str | None = None, times: int | None = 1) -> None:
         """Answer matching requests with an error body under status 200, before they have any effect."""
         self.fail_next(200, times, route, CANCELLED)
 
-    def spoil_create(self, kind: str, status: int = 502, times: int = 1) -> None:
-        """Spoil the next creates (see CreateFault). Raises KeyError for an unknown kind."""
-        if kind not in CREATE_FAULTS:
-            raise KeyError(kind)
-        with self.lock:
-            self.create_faults.extend([CreateFault(kind, status)] * times)
 
-    def take_create_fault(self, *kinds: str) -> CreateFault | None:
-        """The next armed create fault if it is one of these kinds."""
-        with self.lock:
-            if self.create_faults and self.create_faults[0].kind in kinds:
-                return self.create_faults.popleft()
-        return None
-
-
-CREATE_FAULTS = ("drop_before", "drop_after", "fail_after", "error_after", "queued_after", "no_id")
 CANCELLED = {
     "error": {"message": "Transaction cancelled: maximum execution time exceeded", "detail": None},
     "status": "failure",

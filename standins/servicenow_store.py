@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import threading
+import time
 
 from standins.servicenow_tables import FIRST_STATE, INACTIVE, INACTIVE_ELSEWHERE, TASKS
 
@@ -23,6 +24,7 @@ class Store:
         self.lock = lock
         self.records: dict[str, dict[str, str]] = {}
         self.hidden: set[str] = set()
+        self._stored_at: dict[str, float] = {}
         self._next: dict[str, int] = {}
 
     def rows(self, table: str) -> list[dict[str, str]]:
@@ -58,7 +60,12 @@ class Store:
                 "sys_updated_on": now,
             }
             self.records[sys_id] = _computed(record)
+            self._stored_at[sys_id] = time.monotonic()
             return record
+
+    def is_listed(self, sys_id: str, lag: float) -> bool:
+        """Whether a list that runs so many seconds late shows the row."""
+        return time.monotonic() - self._stored_at.get(sys_id, -lag) >= lag
 
     def set_state(self, number: str, state: str) -> None:
         """Put a record into a state. Raises KeyError."""

@@ -7,16 +7,19 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
+from standins import servicenow_journal as journal
+from standins.knobs import CreateFault
 from standins.server import dropped
-from standins.servicenow_knobs import CreateFault
 from standins.servicenow_query import Query
 from standins.servicenow_state import CANCELLED, sandbox
 from standins.servicenow_tables import READ_ONLY, TASKS, Column
-from standins.servicenow_wire import JSON_TYPE, answer, base_url, fields_of, hidden, html, refuse, shown
+from standins.servicenow_wire import base_url, fields_of, hidden, refuse, shown
+from standins.wire import JSON_TYPE, answer, spoiled
 
 tables = Blueprint("tables", __name__, url_prefix="/api/now")
 DEFAULT_LIMIT = 10_000
 NO_RECORD = ("No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+TEXTS = ("string", "journal_input")
 READABLE = {*READ_ONLY, *TASKS, "task"}
 
 
@@ -35,7 +38,8 @@ def _no_table(table: str) -> Response | None:
 
 def _visible(table: str, row: dict[str, str]) -> bool:
     instance = sandbox()
-    return f"{table}.read" not in instance.knobs.denied and row["sys_id"] not in instance.store.hidden
+    closed = table == journal.TABLE and not instance.knobs.journal_open
+    return not closed and f"{table}.read" not in instance.knobs.denied and row["sys_id"] not in instance.store.hidden
 
 
 @tables.get("/table/<table>")
@@ -49,7 +53,8 @@ def listing(table: str, version: str = "v2") -> Response:
     known = fields_of(table)
     query = Query(request.args.get("sysparm_query", ""), known - instance.knobs.ignored_terms)
     nothing = bool(query.dropped) and instance.knobs.invalid_query_returns_no_rows
-    found = [] if nothing else query.select(instance.rows(table))
+    listed = [row for row in instance.rows(table) if instance.store.is_listed(row["sys_id"], instance.knobs.list_lag)]
+    found = [] if nothing else query.select(listed)
     page = [shown(table, row, _names(), known) for row in found[offset : offset + limit] if _visible(table, row)]
     if not page and version == "v1":
         return refuse(404, *NO_RECORD)
@@ -82,7 +87,7 @@ def read(table: str, sys_id: str, version: str = "v2") -> Response:
 def create(table: str, version: str = "v2") -> Response:
     """Make a record; armed create faults spoil the answer, never the storing."""
     instance = sandbox()
-    if instance.take_create_fault("drop_before"):
+    if instance.take_fault_before_create():
         return dropped()
     if table not in TASKS:
         return refuse(400, f"Invalid table {table}") if table not in READABLE else refuse(403, *NO_INSERT)
@@ -93,8 +98,10 @@ def create(table: str, version: str = "v2") -> Response:
     if missing:
         return refuse(403, "Operation Failed", f"Data Policy Exception: {WANTED} {', '.join(missing)}")
     values["opened_by"] = instance.user_id(g.user)
+    notes = _notes(values)
     record = instance.store.add(table, values)
-    fault = instance.take_create_fault("drop_after", "fail_after", "error_after", "queued_after", "no_id")
+    instance.journal.add(table, record["sys_id"], notes, g.user)
+    fault = instance.take_fault_after_create()
     if fault:
         return _spoiled(fault, table, record)
     response = answer({"result": shown(table, record, _names())}, 201)
@@ -109,14 +116,14 @@ WANTED = "The following fields are mandatory:"
 
 def _spoiled(fault: CreateFault, table: str, record: dict[str, str]) -> Response:
     """The answer to a create that worked but must look as if nobody knew."""
-    if fault.kind == "drop_after":
-        return dropped()
-    if fault.kind == "fail_after":
-        return html("Service unavailable", fault.status)
     if fault.kind == "error_after":
         return answer(CANCELLED)
     if fault.kind == "queued_after":
         return answer({"status": "queued"}, 202)
+    return spoiled(fault, lambda: _without_id(table, record))
+
+
+def _without_id(table: str, record: dict[str, str]) -> Response:
     body = json.dumps({"result": shown(table, record, [])})
     return Response(body[: body.index('"sys_id"')], status=201, content_type=JSON_TYPE)
 
@@ -131,8 +138,8 @@ def change(table: str, sys_id: str, version: str = "v2") -> Response:
         return refuse(404, *NO_RECORD)
     if f"{table}.write" in instance.knobs.denied:
         return refuse(403, *NO_UPDATE)
-    with instance.lock:
-        record.update(_accepted(record["sys_class_name"], g.body))
+    values = _accepted(record["sys_class_name"], g.body)
+    instance.update(record, values, _notes(values), g.user)
     return answer({"result": shown(table, record, _names())})
 
 
@@ -147,8 +154,13 @@ def _accepted(table: str, body: dict[str, Any]) -> dict[str, str]:
             continue
         text = "" if value is None else str(value)
         if _resolves(table, column, text):
-            taken[name] = text[: column.max_length] if column.type == "string" else text
+            taken[name] = text[: column.max_length] if column.type in TEXTS else text
     return taken
+
+
+def _notes(values: dict[str, str]) -> dict[str, str]:
+    """What is written to journals, taken out of the values: the record itself keeps none of it."""
+    return {name: values.pop(name) for name in journal.JOURNALS if name in values}
 
 
 def _resolves(table: str, column: Column, value: str) -> bool:

@@ -17,7 +17,7 @@ TASKS = {
 # Tables that only lists are read from. sys_db_object and the like describe the others.
 READ_ONLY = (
     "sys_user", "sys_user_group", "sys_user_has_role", "sys_dictionary", "sys_choice", "sys_db_object",
-    "sys_data_policy_rule", "cmdb_ci", "cmn_location",
+    "sys_data_policy_rule", "cmdb_ci", "cmn_location", "sys_journal_field",
 )  # fmt: skip
 
 
@@ -73,6 +73,8 @@ COLUMNS = (
     Column("task", "opened_by", "Opened by", "reference", "sys_user", max_length=32),
     Column("task", "cmdb_ci", "Configuration item", "reference", "cmdb_ci", max_length=32),
     Column("task", "location", "Location", "reference", "cmn_location", max_length=32),
+    Column("task", "comments", "Additional comments", "journal_input", max_length=4000),
+    Column("task", "work_notes", "Work notes", "journal_input", max_length=4000),
     Column("incident", "short_description", "Short description", max_length=160, mandatory=True),
     Column("incident", "caller_id", "Caller", "reference", "sys_user", max_length=32, mandatory=True),
     Column("incident", "incident_state", "Incident state", "integer", choice="3"),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from typing import Any
 
 from flask import Request, Response, request
 
+from standins import servicenow_journal as journal
 from standins.servicenow_state import Sandbox, sandbox
 from standins.servicenow_tables import READ_ONLY, TASKS
+from standins.wire import HTML_TYPE, answer
 
-JSON_TYPE = "application/json;charset=UTF-8"
-HTML_TYPE = "text/html;charset=UTF-8"
 HIBERNATING = (
     "<!doctype html><html><head><title>Instance Hibernating page</title></head><body><h1>Your instance is "
     "hibernating.</h1><p>Sign in to developer.servicenow.com to wake it.</p></body></html>"
@@ -23,17 +22,6 @@ ACCESS_DENIED = {"error_description": "access_denied", "error": "server_error"}
 def base_url() -> str:
     """The instance's address as the caller reached it."""
     return request.host_url.rstrip("/")
-
-
-def answer(data: Any, status: int = 200) -> Response:
-    """A JSON answer."""
-    return Response(json.dumps(data), status=status, content_type=JSON_TYPE)
-
-
-def html(title: str, status: int) -> Response:
-    """An error page as a gateway in front of the instance makes it."""
-    page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Response(page, status=status, content_type=HTML_TYPE)
 
 
 def refuse(status: int, message: str, detail: str | None = None) -> Response:
@@ -71,13 +59,17 @@ def shown(table: str, row: dict[str, str], names: list[str], known: set[str] | N
     link} for every field.
     """
     instance, there = sandbox(), known or fields_of(table)
-    wanted = [name for name in names or sorted(there) if name in there and not hidden(table, name)]
-    return {name: _value(instance, table, name, row.get(name, "")) for name in wanted}
+    wanted = [name for name in names or sorted(there) if name in there and not _unreadable(table, name)]
+    return {name: _field(instance, table, name, row) for name in wanted}
 
 
 def hidden(table: str, name: str) -> bool:
     """Whether an access rule hides a field."""
     return f"{table}.{name}" in sandbox().knobs.hidden_fields
+
+
+def _unreadable(table: str, name: str) -> bool:
+    return hidden(table, name) or f"{table}.{name}" in sandbox().knobs.unread_fields
 
 
 def fields_of(table: str) -> set[str]:
@@ -90,8 +82,17 @@ def fields_of(table: str) -> set[str]:
 
 # Columns of a table that may be empty.
 _COLUMNS = {
+    journal.TABLE: set(journal.COLUMNS),
     "sys_data_policy_rule": {"table", "field", "mandatory", "sys_data_policy.active", "sys_data_policy.conditions"},
 }
+
+
+def _field(instance: Sandbox, table: str, name: str, row: dict[str, str]) -> Any:
+    if name not in journal.JOURNALS or table in READ_ONLY:
+        return _value(instance, table, name, row.get(name, ""))
+    text = instance.journal_text(row["sys_id"], name) if instance.knobs.show_journals else ""
+    wanted = request.args.get("sysparm_display_value", "false")
+    return {"display_value": text, "value": ""} if wanted == "all" else text if wanted == "true" else ""
 
 
 def _value(instance: Sandbox, table: str, name: str, value: str) -> Any:

@@ -13,7 +13,16 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = ("app.py", "config.py", "extensions.py", "serve.py", "supervise.py", "sandbox.py")
+PRODUCT = (
+    "app.py",
+    "config.py",
+    "config_readers.py",
+    "extensions.py",
+    "sandbox.py",
+    "serve.py",
+    "supervise.py",
+    "worker.py",
+)
 PACKAGES = ("blueprints", "commands", "forms", "models", "providers", "services")
 LONGEST_FILE = 299
 LONGEST_FUNCTION = 29
@@ -35,7 +44,7 @@ ENVIRONMENT = {
     "config.py": "the one table of settings",
     "sandbox.py": "gives the sandbox's settings to the processes it starts",
 }
-PROCESSES = {"supervise.py": "starts the web server and the background loop"}
+PROCESSES = {"supervise.py": "starts the web server and the worker"}
 WITHOUT_REQUEST = {"Flask", "current_app", "g", "has_app_context"}  # what services may take from Flask
 DANGEROUS_MODULES = ("pickle", "marshal", "shelve", "subprocess", "pty", "runpy")
 DANGEROUS_CALLS = ("eval", "exec", "compile", "__import__")

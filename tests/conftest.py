@@ -21,7 +21,19 @@ from app import create_app
 from config import load_settings
 from extensions import db
 from models import Connection, Incident, IntegrationUser, Role, User
-from services import connections, destinations, incidents, integration_users, outbound, runtime
+from providers.base import utcnow
+from services import (
+    background,
+    breakers,
+    connections,
+    destinations,
+    incidents,
+    integration_users,
+    outbound,
+    runtime,
+    schedule,
+    waking,
+)
 from services import users as users_service
 from services.actors import COMMAND_LINE
 from standins.jira import ADMIN_EMAIL, API_TOKEN, JiraStandin
@@ -66,6 +78,7 @@ def application_of(
 
     yield get
     for application in made.values():
+        application.extensions[waking.NAME].close()
         with application.app_context():
             db.engine.dispose()
 
@@ -103,6 +116,9 @@ def app(database_kind: str, application_of: Callable[[str], Flask]) -> Iterator[
 
         keys.load_ring(original.settings.keyring_file)
         empty_tables()
+        schedule.seen("test", utcnow())
+        breakers.forget_all()
+        application.extensions.pop(background.REMEMBERED, None)
         yield application
         db.session.rollback()
         db.session.remove()

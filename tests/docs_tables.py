@@ -16,7 +16,7 @@ from flask import Flask
 import providers
 from commands import register
 from config import INSTANCE, SETTINGS
-from providers import base
+from providers import capabilities
 from providers.base import AuthMethod, Field, Provider
 from services.actors import PERMISSIONS, Permission
 
@@ -90,7 +90,7 @@ def permissions() -> str:
 def all_capabilities() -> dict[str, type]:
     """Everything a provider may be able to do, with its words."""
     found = {}
-    for value in vars(base).values():
+    for value in vars(capabilities).values():
         words = inspect.getdoc(value) if inspect.isclass(value) else None
         if words and words.startswith("Capability: "):
             found[words.splitlines()[0].removeprefix("Capability: ").rstrip(".")] = value
@@ -98,8 +98,29 @@ def all_capabilities() -> dict[str, type]:
 
 
 def provider_list() -> str:
-    """One heading per provider."""
-    return "\n".join(_provider(provider) for provider in providers.all_providers())
+    """What each can do at a glance, then one heading per provider."""
+    return "\n".join([overview(), *(_provider(provider) for provider in providers.all_providers())])
+
+
+def overview() -> str:
+    """Provider by way to connect by capability."""
+    found = all_capabilities().values()
+    rows = [
+        (provider.label, method.label, *(offers(provider, method, capability) for capability in found))
+        for provider in providers.all_providers()
+        for method in provider.auth_methods
+    ]
+    return table(("Provider", "Way to connect", *(f"`{capability.__name__}`" for capability in found)), rows)
+
+
+def offers(provider: Provider, method: AuthMethod, capability: type) -> str:
+    """Whether connections made this way have the capability; "by hand" where we cannot set it up over them."""
+    if not provider.can(capability):
+        return "no"
+    client = provider.client
+    if issubclass(client, capabilities.ReceivesWebhooks) and capability is capabilities.ReceivesWebhooks:
+        return "yes" if client.can_register(method.key) else "by hand"
+    return "yes"
 
 
 def _provider(provider: Provider) -> str:

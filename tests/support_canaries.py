@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -20,6 +21,21 @@ WIDE = "ATATT3-canary-\u2713-\u6f22"
 LONG = "ATATT3longcanary" + "0123456789abcdef" * 40
 CANARIES = (PLAIN, MARKS, BLANKS, LATIN, WIDE, LONG)
 ACCEPTED = (PLAIN, MARKS)
+
+
+@dataclass(frozen=True)
+class ConsentSecrets:
+    """Everything secret about a connection by consent, before and after its tokens were renewed."""
+
+    client_secret: str = "canary/+=client&amp;%41\"'<b>\\x;~secret"
+    code: str = "canary-code/+=&amp;\"'<i>~"
+    access: str = "eyJcanary.access-1/+=&amp;\"'<b>~"
+    refresh: str = "canary-refresh-1/+=&amp;%42\"'<b>\u00a7~"
+    next_access: str = "eyJcanary.access-2/+=&amp;\"'<b>~"
+    next_refresh: str = "canary-refresh-2/+=&amp;%42\"'<b>\u2713~"
+
+
+CONSENT = ConsentSecrets()
 
 
 def forms_of(secret: str) -> set[str]:
@@ -53,11 +69,12 @@ def _inner(encode: Callable[[bytes], bytes], raw: bytes, offset: int) -> str:
 
 
 FORMS = sorted({form for secret in CANARIES for form in forms_of(secret)})
+CONSENT_FORMS = sorted({form for secret in vars(CONSENT).values() for form in forms_of(secret)})
 
 
-def hits(out: str) -> list[str]:
+def hits(out: str, forms: Sequence[str] = FORMS) -> list[str]:
     """What of the canaries is in a text, with a little around it. Plain searches: one big pattern is far slower."""
-    places = [(place, len(form)) for form in FORMS if (place := out.find(form)) >= 0]
+    places = [(place, len(form)) for form in forms if (place := out.find(form)) >= 0]
     return sorted({out[max(0, place - 80) : place + length + 20] for place, length in places})
 
 
@@ -72,3 +89,16 @@ def echoes(secret: str) -> dict[str, Any]:
         "as a header": {"errorMessages": [f"Authorization: Basic {basic}"], "errors": {}},
         "in odd shapes": {"errorMessages": {secret: [secret]}, "errors": [secret], "message": secret},
     }
+
+
+def consent_echoes(*secrets: str) -> Iterator[Any]:
+    """Bodies in which a vendor's token endpoint, gateway or list of sites gives secrets back."""
+    all_of_them = " ".join(secrets)
+    bearer = f"Bearer {secrets[-1]}"
+    yield {"error": "invalid_grant", "error_description": f"{all_of_them} is not known"}
+    yield {"error": all_of_them, "error_description": [*secrets]}
+    yield {"code": 401, "message": f"Unauthorized: {bearer}; scope {all_of_them}"}
+    yield {"code": {secret: 1 for secret in secrets}, "message": {"said": all_of_them}}
+    yield {"errorMessages": [f"Authorization: {bearer}"], "errors": {"summary": all_of_them}}
+    yield f"Refused: {all_of_them} ({quote(all_of_them, safe='')})"
+    yield f"<html><body>{html.escape(all_of_them)} {all_of_them}</body></html>"

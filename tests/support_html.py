@@ -31,6 +31,9 @@ def inputs(page: str) -> dict[str, Any]:
             values[name] = (chosen[0].get("value") or "") if chosen else ""
         elif element.tag == "textarea":
             values[name] = element.text or ""
+        elif element.tag == "input" and element.get("type") in ("checkbox", "radio"):
+            # Those not ticked are not sent.
+            values |= {name: element.get("value") or "on"} if "checked" in element.attrib else {}
         elif element.tag == "input":
             values[name] = element.get("value") or ""
     return values

@@ -21,7 +21,7 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 COMMAND_SECONDS = 120.0
 PASSWORD = "violet kettle drums under slate 41"
 
@@ -58,7 +58,7 @@ class Product:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
-        own = ("PATCHPANEL_", "DATABASE_URL", "HOST", "PORT", "WEB_", "WORKER", "FLASK_")
+        own = ("PATCHPANEL_", "DATABASE_URL", "HOST", "PORT", "WEB_", "WORKER", "FLASK_", "REDIS_URL")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         self.environment = {
             **kept,
@@ -74,10 +74,10 @@ class Product:
         }
 
     def start(self) -> None:
-        """Start it and wait until it is ready. Raises AssertionError with its log when it is not within a minute."""
+        """Start it and wait until it is ready. Raises AssertionError with its log when it is not within two minutes."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "serve.py"],
+                [sys.executable, "serve.py", "--stop-with-parent"],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -33,6 +33,8 @@ WRONG = (
     ("PATCHPANEL_TRUSTED_PROXIES", "one"),
     ("PATCHPANEL_TRUSTED_PROXIES", "-1"),
     ("PATCHPANEL_SETTLE_SECONDS", "1.5"),
+    ("REDIS_URL", "redis.example:6379"),
+    ("REDIS_URL", "http://redis.example"),
     ("PATCHPANEL_SETTLE_SECONDS", "-3"),
     ("PATCHPANEL_INTERVALS", "settle"),
     ("PATCHPANEL_INTERVALS", "settle="),
@@ -80,7 +82,7 @@ def test_without_environment_everything_has_its_default() -> None:
     assert found.secret_key_file == INSTANCE / "secret_key"
     assert (found.host, found.port) == ("127.0.0.1", 8000)
     assert (found.web_processes, found.web_threads) == (2, 16)
-    assert found.intervals == {"settle": 15}
+    assert (found.intervals["settle"], found.intervals["check"]) == (15, 300)
     assert found.worker is True
     assert found.secure is False
 
@@ -124,7 +126,7 @@ def test_good_values_are_read(tmp_path: Path) -> None:
         }
     )
     assert (found.settle_seconds, found.trusted_proxies, found.worker) == (7, 2, False)
-    assert found.intervals == {"settle": 5}
+    assert (found.intervals["settle"], found.intervals["check"]) == (5, 300)
     assert found.tls_ca_file == str(authorities)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from flask import Flask
 import providers
 from config import SETTINGS
 from providers.base import FieldKind
+from providers.capabilities import ReceivesWebhooks
 from services.actors import PERMISSIONS, Permission
 from tests import docs_tables
 
@@ -120,6 +122,30 @@ def test_every_provider_has_its_heading_fields_and_capabilities() -> None:
             assert (f"`{capability.__name__}`" in text) == provider.can(capability)
         for sentence in (provider.sentences.refused, provider.sentences.unreachable, provider.sentences.permission):
             assert f"**{sentence}**" in text
+
+
+def test_the_table_of_capabilities_has_a_row_for_every_way_to_connect() -> None:
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in read("docs/providers.md").splitlines()]
+    head = next(cells for cells in lines if cells[:2] == ["Provider", "Way to connect"])
+    capabilities = docs_tables.all_capabilities().values()
+    assert head[2:] == [f"`{capability.__name__}`" for capability in capabilities]
+    ways = [(provider, method) for provider in providers.all_providers() for method in provider.auth_methods]
+    start = lines.index(head) + 2
+    for (provider, method), cells in zip(ways, lines[start : start + len(ways)], strict=True):
+        assert cells[:2] == [provider.label, method.label]
+        for capability, cell in zip(capabilities, cells[2:], strict=True):
+            assert (cell != "no") == provider.can(capability), (
+                f"{provider.label}, {method.label}: {capability.__name__}"
+            )
+            assert cell in ("yes", "no") or capability is ReceivesWebhooks
+
+
+def test_every_capability_is_found_by_itself() -> None:
+    """A capability is any class of providers/capabilities.py that a client can inherit from."""
+    module = importlib.import_module("providers.capabilities")
+    own = {value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__}
+    assert set(docs_tables.all_capabilities().values()) == own
+    assert len(own) >= 3
 
 
 def test_the_guide_to_providers_names_every_capability() -> None:

@@ -35,6 +35,7 @@ PAGES = {
     "/incidents": SIGNED_IN,
     "/incidents/new": RESPONDERS,
     "/livez": EVERYBODY,
+    "/notifications": SIGNED_IN,
     "/readyz": EVERYBODY,
     "/settings": ADMINS,
     "/settings/activity": ADMINS,
@@ -153,7 +154,9 @@ def filled(ticket: Ticket, connected: Connection, person: IntegrationUser) -> di
         f"{link}/configure/rules/{rule.id}": ADMINS,
         f"{link}/disconnect": ADMINS,
         f"{link}/edit": ADMINS,
+        f"{link}/webhook": ADMINS,
         f"/setup/integration-users/{person.id}/remove": ADMINS,
+        f"/setup/integration-users/{person.id}/tickets": RESPONDERS,
     }
 
 

@@ -8,29 +8,27 @@ every form a text can take on the way.
 from __future__ import annotations
 
 import base64
-import json
-import logging
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, text
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 import providers
 from extensions import db
-from models import Attempt, Connection, Ticket
-from services import connections, logs, outbound, store
+from models import Connection
+from services import connections, outbound, store
 from services.actors import COMMAND_LINE
 from standins.jira import ADMIN_EMAIL
 from tests.conftest import PatchpanelClient, Site
 from tests.support_canaries import ACCEPTED, CANARIES, PLAIN, echoes, forms_of, hits
+from tests.support_leaks import Heard, addresses, stored_text
 
+pytest_plugins = ("tests.leak_fixtures",)
 PAGE = "/settings/organization/integrations"
 NEW, TEST = f"{PAGE}/jira/api_token/new", f"{PAGE}/jira/api_token/test"
 MYSELF, CREATE = "/rest/api/3/myself", "POST /rest/api/3/issue"
@@ -44,54 +42,6 @@ def test_the_search_finds_each_form(secret: str) -> None:
         pair = base64.b64encode(b"x" * offset + secret.encode() + b":tail").decode()
         assert hits(pair), offset
     assert hits("nothing of that kind, ATATT3 alone is none") == []
-
-
-@dataclass
-class Heard:
-    """Everything that came out of the product: whole answers with their headers."""
-
-    answers: list[str] = field(default_factory=list)
-
-    def note(self, address: str, answer: TestResponse) -> None:
-        """Keep an answer."""
-        self.answers.append(f"{address}\n{answer.status}\n{answer.headers}\n{answer.get_data(as_text=True)}")
-
-
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    """Notes every answer to every test client."""
-    found, original = Heard(), PatchpanelClient.open
-
-    def listening(self: PatchpanelClient, *args: Any, **kwargs: Any) -> TestResponse:
-        answer = original(self, *args, **kwargs)
-        found.note(str(args[0]) if args else "", answer)
-        return answer
-
-    monkeypatch.setattr(PatchpanelClient, "open", listening)
-    return found
-
-
-@pytest.fixture
-def written_logs(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
-    """All logging so far: the lines the product prints (its own set-up, but from DEBUG on) and the bare records."""
-    root, levels = logging.getLogger(), {}
-    before, level = root.handlers[:], root.level
-    for name in ("urllib3", "requests", "jira", "alembic", "werkzeug"):
-        levels[name] = logging.getLogger(name).level
-    logs.configure()
-    root.addHandler(caplog.handler)
-    root.setLevel(logging.DEBUG)
-
-    def read() -> str:
-        printed = capsys.readouterr()
-        records = "\n".join(f"{record.__dict__} {record.getMessage()}" for record in caplog.records)
-        return "\n".join([printed.out, printed.err, records, caplog.text])
-
-    yield read
-    root.handlers[:] = before
-    root.setLevel(level)
-    for name, value in levels.items():
-        logging.getLogger(name).setLevel(value)
 
 
 STATUSES = (400, 401, 403, 404, 409, 422, 429, 500, 503)
@@ -190,49 +140,6 @@ def ask_for_ticket(admin: PatchpanelClient, title: str) -> None:
     press(admin, f"/incidents/{incident}/tickets", {**typed, **where})
 
 
-def addresses(app: Flask) -> list[str]:
-    """Every address that can be opened, with every row there is."""
-    db.session.rollback()
-    rows = {
-        "connection_id": db.session.scalars(select(Connection.id)).all(),
-        # Each outcome once: the rows themselves are searched in the database.
-        "attempt_id": db.session.scalars(select(func.min(Attempt.id)).group_by(Attempt.status, Attempt.message)).all(),
-        "ticket_id": db.session.scalars(select(Ticket.id)).all(),
-        "incident_id": db.session.scalars(select(Ticket.incident_id)).all(),
-    }
-    found = []
-    for rule in app.url_map.iter_rules():
-        if "GET" not in (rule.methods or ()) or rule.endpoint.startswith("static"):
-            continue
-        if rule.arguments == {"incident_id", "ticket_id"}:
-            pairs = zip(rows["incident_id"], rows["ticket_id"], strict=True)
-            found += [_filled(rule.rule, incident_id=i, ticket_id=t) for i, t in pairs]
-        elif len(rule.arguments) == 1:
-            name = next(iter(rule.arguments))
-            found += [_filled(rule.rule, **{name: value}) for value in rows.get(name, [1])]
-        else:
-            found.append(_filled(rule.rule, provider_key="jira", method_key="api_token"))
-    return found
-
-
-def _filled(rule: str, **values: Any) -> str:
-    return re.sub(r"<(?:[^:<>]*:)?([^<>]+)>", lambda found: str(values.get(found.group(1), 1)), rule)
-
-
-def stored_text(app: Flask) -> str:
-    """The whole database: every column of every row as text, and for SQLite the bytes of its files too."""
-    db.session.rollback()
-    parts = []
-    for table in db.metadata.sorted_tables:
-        for row in db.session.execute(text(f'SELECT * FROM "{table.name}"')):  # noqa: S608 - our own table names
-            parts.append(f"{table.name} {tuple(row)!r} {json.dumps([str(value) for value in row], ensure_ascii=False)}")
-    url = db.engine.url
-    if url.database and db.engine.dialect.name == "sqlite":
-        for file in Path(url.database).parent.glob(Path(url.database).name + "*"):
-            parts.append(file.read_bytes().decode("utf-8", "replace"))
-    return "\n".join(parts)
-
-
 def test_planted_secrets_come_out_nowhere(
     app: Flask,
     jira: Site,
@@ -250,7 +157,7 @@ def test_planted_secrets_come_out_nowhere(
             with_tickets(browsers["admin"], jira, secret)
     tamper()
     browsers["admin"].post_form(f"{PAGE}/connections/{only().id}/check")
-    seen = addresses(app)
+    seen = addresses(app, "api_token")
     for browser in [*browsers.values(), app.test_client()]:
         for address in seen:
             browser.get(address)

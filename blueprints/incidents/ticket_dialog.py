@@ -21,8 +21,12 @@ from services.errors import Missing
 PEOPLE_IN_LIST = 200
 
 
-def gather(incident: Incident, typed: Mapping[str, str]) -> tuple[Dialog, Message | None]:
-    """Everything there is to choose from, given what is chosen already; and what could not be asked for."""
+def gather(incident: Incident, typed: Mapping[str, str], *, sent: bool = False) -> tuple[Dialog, Message | None]:
+    """Everything there is to choose from, given what is chosen already; and what could not be asked for.
+
+    Args:
+        sent: the form was filled in and sent: it is taken with the lists known lately, without asking for newer ones.
+    """
     usable = connections.with_capability(CreatesTickets)
     connection = _chosen(usable, typed.get("connection", ""), incident)
     dialog = Dialog(connections=[(str(c.id), outbound.display_name(c)) for c in usable])
@@ -43,7 +47,7 @@ def gather(incident: Incident, typed: Mapping[str, str]) -> tuple[Dialog, Messag
     same = typed.get("connection", "") in ("", str(connection.id))
     way, trouble = Way(), None
     try:
-        walk(connection, way, typed if same else {}, usual)
+        walk(connection, way, typed if same else {}, usual, known=sent)
     except ProviderError as error:
         trouble = provider_message(error, connection.provider_key)
     dialog.steps, dialog.schema = way.steps, way.schema
@@ -77,7 +81,8 @@ def _chosen(usable: Any, typed: str, incident: Incident) -> Connection | None:
 
 def build(incident: Incident) -> tuple[TicketForm, Message | None]:
     """The form for what is typed so far."""
-    dialog, trouble = gather(incident, request.form if request.method == "POST" else request.args)
+    sent = request.method == "POST"
+    dialog, trouble = gather(incident, request.form if sent else request.args, sent=sent)
     form = ticket_form(dialog, incident)
     _complete_choices(form, dialog)
     return form, trouble

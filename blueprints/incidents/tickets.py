@@ -29,11 +29,17 @@ from services.errors import Refused
 @blueprint.get("/incidents/<int:incident_id>/tickets")
 @requires(Permission.INCIDENT_READ)
 def ticket_section(incident_id: int) -> Response:
-    """The section as stored; asks no provider."""
+    """The section as stored; asks no provider. A page that shows it already gets only the times of the last look."""
     incident = incidents.get(actor(), incident_id)
     if not is_htmx():
         return done(url_for("incidents.detail", incident_id=incident.id), "")
-    return render("incidents/_tickets.html", incident=incident, **section(incident))
+    context = section(incident)
+    if request.args.get("seen") == context["seen"]:
+        response = render("incidents/_ticket_times.html", **context)
+        response.headers["HX-Reswap"] = "none"
+        return response
+    body = render_template("incidents/_tickets.html", incident=incident, **context)
+    return done("", "", partials=body + pages.parts(incident, pages.filters()))
 
 
 @blueprint.route("/incidents/<int:incident_id>/tickets/new", methods=["GET", "POST"])

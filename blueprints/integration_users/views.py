@@ -1,14 +1,15 @@
-"""Setup → Integration Users: the list, Add User with its look-up, Remove."""
+"""Setup → Integration Users: the list, Add User with its look-up, Remove; `tickets.py` has the rest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Response, redirect, render_template, request, url_for
 
 from blueprints.access import actor, requires
 from blueprints.errors import provider_message
+from blueprints.integration_users import blueprint
 from blueprints.rendering import Message, done, is_htmx, render
 from forms.integration_users import AddUserForm, add_user_form
 from providers.errors import ProviderError
@@ -18,12 +19,11 @@ from services.errors import Refused
 from services.integration_users import LookUp, NotAdded, Source
 
 PAGE = "integration_users/index.html"
+LIST = "integration_users/_list.html"
 ADD_DIALOG = "integration_users/_add_dialog.html"
 REMOVE_DIALOG = "integration_users/_remove_dialog.html"
 PERSON = "person"  # id of the part of the dialog that a look-up answers
 LARGEST_ID = 2**31 - 1
-
-blueprint = Blueprint("integration_users", __name__)
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,13 @@ class Shown:
 
     query: str = ""
     connection_id: int | None = None
+    status: str = ""
     cursor: str | None = None
     added: int | None = None
 
     def url(self, **changes: Any) -> str:
         """Address of the list like this, with changes."""
-        own = {"q": self.query or None, "connection": self.connection_id}
+        own = {"q": self.query or None, "connection": self.connection_id, "status": self.status or None}
         return url_for("integration_users.index", **{**own, **changes})
 
 
@@ -46,24 +47,31 @@ class Shown:
 def index() -> Response:
     """The list; htmx gets it without the page around it."""
     known = integration_users.sources()
-    return render(PAGE, partial="integration_users/_list.html", **_list_context(known, _shown(known)))
+    return render(PAGE, partial=LIST, **list_context(known, shown_now(known)))
 
 
-def _shown(known: list[Source], added: int | None = None) -> Shown:
+def shown_now(known: list[Source], added: int | None = None) -> Shown:
     """What to show, read from the request; values nobody could have chosen count as not given."""
     asked = request.values.get("connection", type=int)
     new = added or request.args.get("added", type=int)
+    status = request.values.get("status", "")
     return Shown(
         query=request.values.get("q", "")[:200],
         connection_id=asked if asked in {source.id for source in known} else None,
+        status=status if status in integration_users.STATUSES else "",
         cursor=request.args.get("cursor") or None,
         added=new if new and 0 < new <= LARGEST_ID else None,
     )
 
 
-def _list_context(known: list[Source], shown: Shown) -> dict[str, Any]:
+def list_context(known: list[Source], shown: Shown) -> dict[str, Any]:
+    """What the list needs to be drawn."""
     found = integration_users.page(
-        known=known, query=shown.query, connection_id=shown.connection_id, cursor=shown.cursor
+        known=known,
+        query=shown.query,
+        connection_id=shown.connection_id,
+        status=shown.status,
+        cursor=shown.cursor,
     )
     rows = list(found.items)
     if shown.added and not shown.cursor and shown.added not in {row.id for row in rows}:
@@ -99,7 +107,7 @@ def create() -> Response:
         user = integration_users.add(actor(), form.source_id, form.email.data, form.external_id.data or "")
     except (ProviderError, Refused) as error:
         return _refused(form, known, error)
-    return _done(known, f"{user.name} was added", added=user.id)
+    return finished(known, f"{user.name} was added", added=user.id)
 
 
 @blueprint.post("/look-up")
@@ -147,7 +155,7 @@ def _add_dialog(
     only_person = request.headers.get("HX-Target") == PERSON
     context = {"form": form, "sources": known, "found": found, "message": message, "scripted": is_htmx()}
     if not is_htmx():
-        context = {**_list_context(known, Shown()), **context, "dialog": ADD_DIALOG}
+        context = {**list_context(known, Shown()), **context, "dialog": ADD_DIALOG}
     partial = "integration_users/_person_answer.html" if only_person else ADD_DIALOG
     return render(PAGE, partial=partial, status=status, **context)
 
@@ -159,7 +167,7 @@ def confirm_remove(user_id: int) -> Response:
     user = integration_users.get(actor(), user_id)
     known = integration_users.sources()
     row = integration_users.one(known, user.id)
-    page = {} if is_htmx() else {**_list_context(known, Shown()), "dialog": REMOVE_DIALOG}
+    page = {} if is_htmx() else {**list_context(known, Shown()), "dialog": REMOVE_DIALOG}
     return render(PAGE, partial=REMOVE_DIALOG, user=row, **page)
 
 
@@ -169,13 +177,16 @@ def remove(user_id: int) -> Response:
     """Take the person off the list."""
     user = integration_users.get(actor(), user_id)
     name = integration_users.remove(actor(), user.id)
-    return _done(integration_users.sources(), f"{name} was removed")
+    return finished(integration_users.sources(), f"{name} was removed")
 
 
-def _done(known: list[Source], sentence: str, *, added: int | None = None) -> Response:
+def finished(known: list[Source], sentence: str, *, added: int | None = None) -> Response:
     """The dialog closes, the list shows the change under the search that was in force."""
-    shown = _shown(known, added)
-    partials = ""
-    if is_htmx():
-        partials = render_template("integration_users/_list.html", oob=True, **_list_context(known, shown))
+    shown = shown_now(known, added)
+    partials = list_beside(known, shown) if is_htmx() else ""
     return done(shown.url(added=added), sentence, partials=partials)
+
+
+def list_beside(known: list[Source], shown: Shown) -> str:
+    """The list as it rides along with the answer to a dialog."""
+    return render_template(LIST, oob=True, **list_context(known, shown))

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("integrations", __name__)
 
-from blueprints.integrations import configure, connection_views, views  # noqa: E402, F401 - the views attach themselves to the blueprint
+from blueprints.integrations import changes, configure, connection_views, rate, views, webhook  # noqa: E402, F401 - the views attach themselves to the blueprint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +9,12 @@ from flask import render_template, url_for
 
 import providers
 from blueprints.access import actor
+from blueprints.context import ahead
 from models import Connection, ConnectionStatus
 from providers.base import AuthMethod, CreatesTickets, Group, Provider, utcnow
-from services import connections, outbound
+from services import connection_health, connections, expiry, outbound
 from services.actors import Permission
+from services.connection_health import Told
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Line:
     # Address that asks for the consent again; empty where there is none.
     reconnect_url: str = ""
     reported_as: str = ""
+    # What the account may do where tickets go, and whether that was asked just now.
+    told: Told | None = None
+    checked: bool = False
+    # Why no calls are made for the moment; empty while they are.
+    rests: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,22 +84,10 @@ def badge(connection: Connection) -> Badge:
     return Badge("active", "Active", reason)
 
 
-def expiry(day: dt.date | None, today: dt.date | None = None) -> tuple[str, bool]:
-    """When the secret expires, in words, and whether that is near."""
-    if day is None:
-        return "secret expiry not known", False
-    days = (day - (today or utcnow().date())).days
-    date = f"{day:%d %b %Y}"
-    if days < 0:
-        return f"secret expired on {date}", True
-    left = "today" if days == 0 else f"in {days} day{'' if days == 1 else 's'}"
-    return f"secret expires {date}, {left}", days <= 30
-
-
-def line(connection: Connection) -> Line:
-    """One connection as a line of its card."""
+def line(connection: Connection, *, checked: bool = False) -> Line:
+    """One connection as a line of its card; `checked` when somebody asked for its check just now."""
     provider = providers.get(connection.provider_key)
-    words, near = expiry(connection.credential_expires_on)
+    words = expiry.words(connection.credential_expires_on)
     consent = provider.auth_method(connection.auth_method).consent
     acts_as = str(connection.external_account.get("name", ""))
     if consent is not None and connection.credential_expires_on is None:
@@ -106,20 +100,30 @@ def line(connection: Connection) -> Line:
         badge=badge(connection),
         acts_as=acts_as,
         expiry=words,
-        expiry_is_near=near,
+        expiry_is_near=expiry.is_near(connection.credential_expires_on),
         attempt_url=url_for("settings.attempt", attempt_id=attempt) if attempt else "",
         reconnect_url=url_for("connect.reconnect", connection_id=connection.id) if consent is not None else "",
         reported_as=acts_as if consent is not None and provider.can(CreatesTickets) else "",
+        told=connection_health.last_told(connection),
+        checked=checked,
+        rests=_rests(connection),
     )
 
 
-def card(provider: Provider, found: list[Connection]) -> Card:
+def _rests(connection: Connection) -> str:
+    if not connection.enabled or connection.rests_until is None or connection.rests_until <= utcnow():
+        return ""
+    return f"Calls rest, the next goes out {ahead(connection.rests_until)}: {connection.rest_reason}"
+
+
+def card(provider: Provider, found: list[Connection], checked: int | None = None) -> Card:
     """A provider's card. Ways to connect that share an opener are chosen inside its dialog."""
     methods: dict[str, AuthMethod] = {}
     for method in provider.auth_methods:
         methods.setdefault(method.opener, method)
     openers = [opener(provider, method, found) for method in methods.values()]
-    return Card(provider, [line(connection) for connection in found], openers, provider.can(CreatesTickets))
+    lines = [line(connection, checked=connection.id == checked) for connection in found]
+    return Card(provider, lines, openers, provider.can(CreatesTickets))
 
 
 def opener(provider: Provider, method: AuthMethod, found: list[Connection]) -> Opener:
@@ -132,20 +136,20 @@ def opener(provider: Provider, method: AuthMethod, found: list[Connection]) -> O
     return Opener(method.opener, url, known, f"{url}?another=1" if known else "")
 
 
-def sections() -> list[tuple[Group, list[Card]]]:
+def sections(checked: int | None = None) -> list[tuple[Group, list[Card]]]:
     """All cards under the headings of the page; headings without a provider are left out."""
     listed = connections.listed()
-    cards = [card(provider, listed.get(provider.key, [])) for provider in providers.all_providers()]
+    cards = [card(provider, listed.get(provider.key, []), checked) for provider in providers.all_providers()]
     grouped = [(group, [c for c in cards if c.provider.group is group]) for group in Group]
     return [(group, found) for group, found in grouped if found]
 
 
-def rendered_card(provider: Provider) -> str:
-    """The card as it is now, ready to replace the one on the page."""
-    fresh = card(provider, connections.listed().get(provider.key, []))
+def rendered_card(provider: Provider, checked: int | None = None) -> str:
+    """The card as it is now, ready to replace the one on the page. `checked`: id of the connection just checked."""
+    fresh = card(provider, connections.listed().get(provider.key, []), checked)
     return render_template("integrations/_card.html", card=fresh, oob=True)
 
 
-def page_context(**more: Any) -> dict[str, Any]:
-    """What the Integrations page needs."""
-    return {"sections": sections(), **more}
+def page_context(checked: int | None = None, **more: Any) -> dict[str, Any]:
+    """What the Integrations page needs. `checked`: id of the connection just checked."""
+    return {"sections": sections(checked), **more}

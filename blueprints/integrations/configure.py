@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, make_response, render_template, request, url_for
 
 import providers
 from blueprints.access import actor, requires
 from blueprints.destination_steps import Way, walk
 from blueprints.errors import provider_message
 from blueprints.integrations import blueprint
-from blueprints.rendering import Message, done, is_htmx, render
-from forms.routing import RuleForm, rule_form
+from blueprints.rendering import Message, done, is_htmx, keep_message, render
+from forms.routing import RateForm, RuleForm, rule_form
 from models import Connection, Incident, RoutingRule
 from providers.base import CreatesTickets
 from providers.errors import ProviderError
-from services import connections, destinations, dry_run, incidents, integration_users, outbound, routing
+from services import connections, destinations, dry_run, incidents, integration_users, outbound, routing, ticket_rules
 from services.actors import Permission
 from services.errors import Missing, Refused
 
@@ -53,10 +53,42 @@ def edit_rule(connection_id: int, rule_id: int) -> Response:
 @blueprint.post(BASE + "/rules/<int:rule_id>/move")
 @requires(Permission.CONNECTION_MANAGE)
 def move_rule(connection_id: int, rule_id: int) -> Response:
-    """Ask the rule earlier or later."""
+    """Ask the rule earlier or later (`to`), or at the place it was dragged to (`place`)."""
     connection = _load(connection_id)
-    routing.move(actor(), connection, routing.get(connection.id, rule_id).id, up=request.form.get("to") == "up")
-    return _back(connection, "The order was changed")
+    key = request.form.get("incident", "")
+    try:
+        message = _move(connection, rule_id)
+    except (Missing, Refused) as error:
+        if not is_htmx():
+            raise
+        sentence = str(error) if isinstance(error, Refused) else "This rule was removed meanwhile"
+        return _rules(connection, key, Message("alert", sentence), status=422)
+    if is_htmx():
+        return _rules(connection, key, message)
+    keep_message(message)
+    where = {"connection_id": connection.id, "incident": key or None, "_anchor": f"rule-{rule_id}"}
+    return done(url_for("integrations.configure", **where), "")
+
+
+def _move(connection: Connection, rule_id: int) -> Message:
+    rule = routing.get(connection.id, rule_id)
+    number = request.form.get("place", type=int)
+    if number is None or "to" in request.form:
+        place = routing.move(actor(), connection, rule.id, up=request.form.get("to") == "up")
+    else:
+        place = routing.move_to(actor(), connection, rule.id, number)
+    sentence = f"Moved: now rule {place.number} of {place.count}"
+    return Message("status", sentence, f"When {routing.words(rule)} → {' / '.join(rule.destination_names.values())}")
+
+
+def _rules(connection: Connection, incident_key: str, message: Message, *, status: int = 200) -> Response:
+    """The list in its new order, what that means for the incident asked about, and the message."""
+    context = _page(connection, incident_key)
+    told = render_template("_status.html", message=message)
+    which = render_template("integrations/_which.html", **context, oob=True)
+    response = make_response(render_template("integrations/_rules.html", **context) + which + told, status)
+    response.vary.add("HX-Request")
+    return response
 
 
 @blueprint.post(BASE + "/rules/<int:rule_id>/remove")
@@ -105,12 +137,14 @@ def _page(connection: Connection, incident_key: str) -> dict[str, Any]:
         "provider": providers.get(connection.provider_key),
         "name": outbound.display_name(connection),
         "rules": [(rule, routing.words(rule), _gaps(connection, rule)) for rule in rules],
-        "people": integration_users.names([rule.integration_user_id for rule in rules if rule.integration_user_id]),
+        "people": integration_users.named([rule.integration_user_id for rule in rules if rule.integration_user_id]),
         "incident_key": incident_key,
         "complaint": complaint,
         "asked": incident,
         "verdicts": routing.explain(connection.id, incident) if incident else [],
         "rule_words": routing.words,
+        "change_rules": ticket_rules.offered(connection.provider_key),
+        "rate_form": RateForm(data={"rate": connection.automatic_rate}),
     }
 
 
@@ -147,6 +181,8 @@ def _rule_dialog(connection: Connection, rule: RoutingRule | None) -> Response:
     try:
         routing.save(actor(), connection, form.draft(way.names), rule.id if rule else None)
     except Refused as error:
+        for name, text in error.field_errors.items():
+            form[name].errors = [*form[name].errors, text]
         return _draw(connection, rule, form, way, message=Message("alert", str(error)), status=422)
     return _back(connection, "The rule was saved")
 

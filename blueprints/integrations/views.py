@@ -14,9 +14,9 @@ from forms.connection import ConnectionForm, connection_form
 from models import Connection
 from providers.base import AuthMethod, Provider
 from providers.errors import InvalidInput, ProviderError
-from providers.values import CheckResult
 from services import connections
 from services.actors import Permission
+from services.connection_health import Found, Told
 from services.errors import Missing, Refused
 
 PAGE = "integrations/index.html"
@@ -26,7 +26,7 @@ PAGE = "integrations/index.html"
 @requires(Permission.CONNECTION_MANAGE)
 def index() -> Response:
     """All cards."""
-    return render(PAGE, **cards.page_context())
+    return render(PAGE, **cards.page_context(request.args.get("checked", type=int)))
 
 
 @blueprint.route("/<string:provider_key>/<string:method_key>/new", methods=["GET", "POST"])
@@ -78,16 +78,20 @@ def try_typed(form: ConnectionForm, stored: Connection | None = None) -> Respons
     if not form.validate_on_submit():
         return form_dialog(form, stored, refused=True)
     try:
-        result = connections.try_out(actor(), form.provider, form.typed(), stored)
+        found = connections.try_out(actor(), form.provider, form.typed(), stored)
     except (ProviderError, Refused) as error:
         return form_dialog(form, stored, refused=True, message=explain(form, error))
-    return form_dialog(form, stored, message=works(form.provider, result), result=result)
+    return form_dialog(form, stored, message=works(found, "Connection works", "Nothing was saved."), told=found.told)
 
 
-def works(provider: Provider, result: CheckResult) -> Message:
-    """What a successful test says."""
-    site = f" on {result.account.site_name}" if result.account.site_name else ""
-    return Message("status", "Connection works", f"Signed in as {result.account.name}{site}. Nothing was saved.")
+def works(found: Found, sentence: str, *details: str) -> Message:
+    """What a check that went well says: who it is signed in as, and what is missing."""
+    account = found.result.account
+    site = f" on {account.site_name}" if account.site_name else ""
+    complaint = found.told.complaint if found.told else ""
+    return Message(
+        "status", sentence, " ".join(filter(None, (f"Signed in as {account.name}{site}.", complaint, *details)))
+    )
 
 
 def explain(form: ConnectionForm, error: ProviderError | Refused) -> Message:
@@ -106,9 +110,9 @@ def form_dialog(
     *,
     refused: bool = False,
     message: Message | None = None,
-    result: CheckResult | None = None,
+    told: Told | None = None,
 ) -> Response:
-    """The dialog with the form in it."""
+    """The dialog with the form in it; `told` is what a test found to be allowed."""
     addresses = _addresses(form, stored)
     siblings = [m for m in form.provider.auth_methods if m.opener == form.method.opener]
     context: dict[str, Any] = {
@@ -118,7 +122,7 @@ def form_dialog(
         "siblings": siblings if stored is None and len(siblings) > 1 else [],
         "stored": stored,
         "message": message,
-        "result": result,
+        "told": told,
         "secret_gone": request.method == "POST" and not is_htmx(),
         "dialog": "integrations/_form_dialog.html",
         **addresses,

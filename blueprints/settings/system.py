@@ -7,6 +7,7 @@ from flask import Blueprint, Response, make_response, redirect, request
 from blueprints.access import requires
 from blueprints.rendering import is_htmx, render
 from blueprints.sessions import safe_next
+from services import background
 from services import system as service
 from services.actors import Permission
 from services.runtime import runtime
@@ -31,7 +32,7 @@ def system() -> Response:
         info=service.info(reached_under=request.host_url),
         settings=now.settings,
         outbound=[entry.strip() for entry in now.settings.outbound_allow.split(",") if entry.strip()],
-        background_work=service.background_work(),
+        background=background.state(),
         now=service.now_text(),
         process=service.process(),
         limits={"idle": IDLE, "absolute": ABSOLUTE, "sessions": MOST},

@@ -7,22 +7,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from providers.azure_devops import answers, checks, destinations, hosts, items, memory, people, wire
-from providers.base import Client, ConnectionValues, CreatesTickets, FindsPeople, ReadsStatus, url_origin
-from providers.errors import (
-    InvalidInput,
-    NotAllowed,
-    NotFound,
-    ProviderError,
+from providers.azure_devops import (
+    answers,
+    checks,
+    comments,
+    destinations,
+    hosts,
+    items,
+    memory,
+    people,
+    reading,
+    webhooks,
+    wire,
 )
+from providers.base import Client, ConnectionValues, url_origin
+from providers.capabilities import CreatesTickets, FindsPeople, ReadsStatus, ReceivesWebhooks, TakesComments
+from providers.errors import InvalidInput, NotFound, ProviderError
 from providers.values import (
     Account,
     CheckResult,
     Choice,
     CreatedTicket,
+    Delivery,
     DestinationSchema,
     Permission,
     Person,
+    Registered,
     TicketDraft,
     TicketStatus,
 )
@@ -31,12 +41,15 @@ _NUMBER = re.compile(r"(?:AB)?#?([0-9]{1,9})", re.IGNORECASE)
 _IN_LINK = re.compile(r"(?:/_workitems/edit/|[?&]workitem=|/_apis/wit/workitems/)([0-9]{1,9})", re.IGNORECASE)
 
 
-class AzureDevOpsClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
+class AzureDevOpsClient(Client, CreatesTickets, ReadsStatus, TakesComments, ReceivesWebhooks, FindsPeople):
     """Speaks to one organization."""
 
     # Queries are believed to see a new item at once; nobody promises it.
     quiet_seconds = 5 * 60
     empty_looks = 4
+    batch_size = reading.MOST
+    people_batch_size = people.MOST
+    webhook_steps = webhooks.STEPS
 
     def __init__(self, values: ConnectionValues, door: Any) -> None:
         super().__init__(values, door)
@@ -87,14 +100,13 @@ class AzureDevOpsClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         self.wire.entries(self.wire.get("_apis/projects", needs=wire.PROJECTS, **{"$top": "1"}))
         name = str(owner.get("customDisplayName") or owner.get("providerDisplayName") or owner["id"])
         account = Account(str(owner["id"]), name, site_url=self.base, site_name=self.tenant(self.values.settings))
-        return CheckResult(
-            account,
-            (Permission("List projects", True), *checks.permissions(self.wire, {}), *checks.warnings(self.wire)),
-        )
+        return CheckResult(account, (Permission("List projects", True),))
 
     def permissions(self, destination: Mapping[str, str]) -> Sequence[Permission]:
-        """What the token and its owner may do with work items of this kind. Creates nothing."""
-        return checks.permissions(self.wire, destination)
+        """What the token and its owner may do with work items of this kind, and whether the token reaches too far.
+        Creates nothing.
+        """
+        return (*checks.permissions(self.wire, destination), *checks.warnings(self.wire))
 
     # -- people -----------------------------------------------------------------------------------------------------
 
@@ -102,6 +114,11 @@ class AzureDevOpsClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         """People whose sign-in name or mail address is exactly this. Raises NotAllowed when the token may not ask."""
         self.door.purpose = "find person"
         return people.find(self.wire, email)
+
+    def read_people(self, external_ids: Sequence[str]) -> Mapping[str, Person]:
+        """Known people by id, with one call. Raises NotAllowed when the token lacks the scope: keep what is known."""
+        self.door.purpose = "read people"
+        return people.read(self.wire, external_ids)
 
     # -- destinations -----------------------------------------------------------------------------------------------
 
@@ -182,7 +199,7 @@ class AzureDevOpsClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         """Give the work item to a person."""
         self.door.purpose = "assign ticket"
         changes = [items.add(f"/fields/{items.ASSIGNED_TO}", person_id)]
-        self.wire.patch("PATCH", f"_apis/wit/workitems/{quote(external_id, safe='')}", changes)
+        self.wire.patch("PATCH", items.path(external_id), changes)
 
     def find_by_marker(self, marker: str, destination: Mapping[str, str]) -> Sequence[TicketStatus]:
         """Work items that carry the marker as a tag, in any project: somebody may have moved it meanwhile."""
@@ -194,68 +211,23 @@ class AzureDevOpsClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         if not isinstance(hits, list):
             raise self.wire.unexpected("Azure DevOps' search answer has an unknown form.", "It is looked for again.")
         ids = [str(hit["id"]) for hit in hits if isinstance(hit, Mapping) and isinstance(hit.get("id"), int)]
-        statuses = [self._status(item, marker) for item in self._batch(ids)]
+        statuses = reading.several(self.wire, ids, marker)
         return sorted((s for s in statuses if s.marker_found), key=lambda status: int(status.external_id))
 
-    def _batch(self, ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        if not ids:
-            return ()
-        names = ",".join((*items.STATUS_FIELDS, items.DESCRIPTION, items.REPRO_STEPS))
-        query = {"ids": ",".join(ids), "fields": names, "errorPolicy": "omit"}
-        return self.wire.entries(self.wire.get("_apis/wit/workitems", needs=wire.READ_ITEMS, **query))
-
     def read_ticket(self, reference: str) -> TicketStatus:
-        """The work item now.
+        """The work item now, in whichever project it lies.
 
-        Raises NotFound when it lies in the recycle bin, NotAllowed when it is neither there nor to be seen.
+        Raises NotFound when it lies in the recycle bin, and when the bin does not say; NotAllowed when it is neither
+        there nor to be seen: hidden from the token's owner, or removed past the bin, which few may do and which looks
+        the same.
         """
         self.door.purpose = "read ticket"
-        number = quote(reference.lstrip("#"), safe="")
-        query = {"fields": ",".join(items.STATUS_FIELDS)}
-        try:
-            item = self.wire.get(f"_apis/wit/workitems/{number}", needs=wire.READ_ITEMS, **query)
-        except NotFound as error:
-            raise self._why_gone(number, error) from None
-        return self._status(item, "")
+        return reading.one(self.wire, reference.lstrip("#"))
 
-    def _why_gone(self, number: str, gone: NotFound) -> ProviderError:
-        """Deleted, or only out of sight: the vendor's refusal is the same, the recycle bin tells."""
-        if self.wire.probe(f"{self.base}/_apis/wit/recyclebin/{number}"):
-            cause = f"Work item {number} was deleted; it lies in the recycle bin of its project."
-            answers.say(gone, cause, "Restore it there, or create another ticket.")
-            return gone
-        hidden = NotAllowed(
-            f"Azure DevOps shows no work item {number}: it is gone for good, or hidden from the token's owner.",
-            next_step="Check in Azure DevOps that the owner may view work items in its area path.",
-            vendor_status=gone.vendor_status,
-            vendor_code=gone.vendor_code,
-            vendor_message=gone.vendor_message,
-        )
-        hidden.attempt_id = gone.attempt_id
-        return hidden
-
-    def _status(self, item: Mapping[str, Any], marker: str) -> TicketStatus:
-        values = items.values_of(item)
-        if values is None:
-            raise self.wire.unexpected("Azure DevOps' answer is not a work item.", "Try again later.")
-        project, kind = (str(values.get(name) or "") for name in ("System.TeamProject", "System.WorkItemType"))
-        category = self._category((self.base, project, kind), str(values["System.State"]))
-        return items.status(str(item["id"]), values, self.base, category, marker)
-
-    def _category(self, key: memory.Key, state: str) -> str:
-        """new, active or done: the category of a state is fixed by the vendor, its name is free."""
-        known = memory.states.get(key)
-        if known is None or state not in known:
-            self.door.purpose = "read states"
-            project, kind = (quote(part, safe="") for part in key[1:])
-            try:
-                path = f"{project}/_apis/wit/workitemtypes/{kind}/states"
-                listed = self.wire.entries(self.wire.get(path, needs=wire.READ_ITEMS))
-            except ProviderError:
-                return items.usual_category(state)
-            known = {str(entry.get("name")): str(entry.get("category")) for entry in listed}
-            memory.states.put(key, known)
-        return items.CATEGORIES.get(known.get(state, ""), items.usual_category(state))
+    def read_tickets(self, external_ids: Sequence[str]) -> Mapping[str, TicketStatus]:
+        """The work items that can be seen, by number, with one call; and one for each type whose states are unknown."""
+        self.door.purpose = "read tickets"
+        return reading.by_number(self.wire, external_ids)
 
     def ticket_reference(self, text: str) -> str:
         """The number in a pasted number or link."""
@@ -264,3 +236,42 @@ class AzureDevOpsClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
             message = "Enter a work item number such as #12, or paste the work item's link."
             raise InvalidInput(message, field_errors={"reference": message}, sent=False)
         return found.group(1)
+
+    # -- comments ---------------------------------------------------------------------------------------------------
+
+    def add_comment(self, external_id: str, text: str, marker: str) -> None:
+        """Say something in the work item's discussion with one call, which is never repeated."""
+        self.door.purpose = "add comment"
+        comments.add(self.wire, external_id, text, marker)
+
+    def has_comment(self, external_id: str, marker: str) -> bool:
+        """Whether the work item's discussion holds the marker."""
+        self.door.purpose = "look for comment"
+        return comments.holds(self.wire, external_id, marker)
+
+    # -- webhooks ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def is_genuine(cls, delivery: Delivery, secrets: Sequence[str], values: ConnectionValues) -> bool:
+        """Whether the delivery's basic authentication knows one of the secrets; Azure DevOps signs nothing."""
+        return webhooks.is_genuine(delivery, secrets)
+
+    @classmethod
+    def touched(cls, delivery: Delivery) -> Sequence[str]:
+        """The number of the work item the event is about. Raises ValueError when it cannot be read."""
+        return webhooks.touched(delivery)
+
+    @classmethod
+    def can_register(cls, auth_method: str) -> bool:
+        """Yes: the token's scope is enough; whether its owner has the right shows when it is tried."""
+        return auth_method == "pat"
+
+    def register_webhook(self, address: str, secret: str, destinations: Sequence[Mapping[str, str]]) -> Registered:
+        """Have each project of the destinations call this address. Raises NotAllowed with the right that is missing."""
+        self.door.purpose = "register webhook"
+        return webhooks.register(self.wire, address, secret, destinations)
+
+    def remove_webhook(self, registered: Registered) -> None:
+        """Take the subscriptions back."""
+        self.door.purpose = "remove webhook"
+        webhooks.remove(self.wire, registered.ids)

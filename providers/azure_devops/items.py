@@ -37,6 +37,11 @@ def new_path(destination: Mapping[str, str]) -> str:
     return f"{project}/_apis/wit/workitems/${kind}"
 
 
+def path(number: str) -> str:
+    """The path of a work item, whichever project it lies in."""
+    return f"_apis/wit/workitems/{quote(number, safe='')}"
+
+
 def marker_query(marker: str) -> str:
     """The query for work items with the marker as a tag."""
     text = marker.replace("'", "''")

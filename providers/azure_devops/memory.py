@@ -31,6 +31,12 @@ class Memory(Generic[Value]):
             kept = self._kept.get(key)
         return kept[1] if kept is not None and time.monotonic() - kept[0] < SECONDS else None
 
+    def old(self, key: Key) -> Value | None:
+        """The value however old it is, for when it cannot be asked for again; None when unknown."""
+        with self._lock:
+            kept = self._kept.get(key)
+        return kept[1] if kept is not None else None
+
     def put(self, key: Key, value: Value) -> None:
         """Remember the value from now on."""
         with self._lock:

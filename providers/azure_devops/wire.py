@@ -74,6 +74,10 @@ class Wire:
         response = self._send(method, url, WRITE_ITEMS, params=query, data=data, headers=headers)
         return read_json(response, answers.LABEL)
 
+    def delete(self, path: str, *, needs: str) -> None:
+        """Have what is at a path removed. Raises NotFound when it is gone already."""
+        self._send("DELETE", f"{self.base}/{path}", needs, params={"api-version": VERSION})
+
     def entries(self, answer: Any) -> list[Mapping[str, Any]]:
         """The entries of a list answer; Azure DevOps leaves null where it may not tell. Raises UnexpectedAnswer."""
         listed = answer.get("value") if isinstance(answer, Mapping) else None

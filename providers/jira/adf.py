@@ -12,9 +12,12 @@ LIMIT = 32_767  # characters of a description (stated by the vendor for the rend
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 
 
-def document(text: str) -> dict[str, Any]:
-    """The text as a document: one paragraph a line, addresses as links."""
-    lines = text[:LIMIT].replace("\r\n", "\n").split("\n")
+def document(text: str, ending: str = "") -> dict[str, Any]:
+    """The text as a document: one paragraph a line, addresses as links. A text that is too long loses its end, but
+    never the `ending` that comes after it.
+    """
+    plain_text = text.replace("\r\n", "\n")[: LIMIT - len(ending)] + ending
+    lines = plain_text.split("\n")
     return {"type": "doc", "version": 1, "content": [_paragraph(line) for line in lines]}
 
 
@@ -44,5 +47,8 @@ def plain(node: Any) -> str:
         return ""
     if node.get("type") == "text":
         return str(node.get("text", ""))
-    parts = [plain(child) for child in node.get("content") or []]
+    if node.get("type") == "hardBreak":
+        return "\n"
+    content = node.get("content")
+    parts = [plain(child) for child in content] if isinstance(content, list) else []
     return ("\n" if node.get("type") == "doc" else "").join(parts)

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from jira.resilientsession import parse_errors
 
-from providers.errors import AuthenticationFailed, NotAllowed, NotFound, ProviderError, UnexpectedAnswer, Unreachable
+from providers.errors import (
+    AuthenticationFailed,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    ProviderError,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from providers.http import amend, error_for
 from providers.jira import adf, fields
 from providers.values import Person, TicketDraft, TicketStatus
@@ -52,7 +60,20 @@ def error(response: requests.Response | None) -> ProviderError:
         return refused
     if response.status_code == 410:
         return unexpected(response, "Jira no longer offers this function.", "Update Patchpanel.")
-    return error_for(response, label="Jira", message=message(response), field_errors=_field_errors(response))
+    found = error_for(response, label="Jira", message=message(response), field_errors=_field_errors(response))
+    return _full(found) if response.status_code == 413 else found
+
+
+def _full(found: ProviderError) -> InvalidInput:
+    """413 is Jira's word for "this issue has as many comments (or attachments) as an issue may have"."""
+    full = InvalidInput(
+        "Jira takes no more on this issue: it has as many comments or attachments as an issue may have.",
+        next_step="Remove old ones in Jira, or go on in a new issue.",
+        vendor_status=found.vendor_status,
+        vendor_message=found.vendor_message,
+    )
+    full.attempt_id = found.attempt_id
+    return full
 
 
 def unexpected(response: requests.Response, cause: str, next_step: str) -> UnexpectedAnswer:
@@ -159,16 +180,21 @@ def status(issue: Mapping[str, Any], browse: Callable[[str], str], marker: str) 
         raise UnexpectedAnswer("Jira's answer is not an issue.", next_step="Try again later.") from unreadable
 
 
+def marker_line(marker: str) -> str:
+    """The last line of what we write, by which it is found again."""
+    return f"Reference: {marker}"
+
+
 def new_issue(draft: TicketDraft) -> dict[str, Any]:
     """The body of a create call."""
-    text = f"{draft.description}\n\n{draft.incident_key}: {draft.incident_url}\nReference: {draft.marker}"
+    ending = f"\n\n{draft.incident_key}: {draft.incident_url}\n{marker_line(draft.marker)}"
     values = {name: fields.payload(field.kind, field.value) for name, field in draft.values.items()}
     body: dict[str, Any] = {
         **values,
         "project": {"id": draft.destination["project"]},
         "issuetype": {"id": draft.destination["issue_type"]},
         "summary": " ".join(draft.summary.split())[:SUMMARY_LIMIT],
-        "description": adf.document(text),
+        "description": adf.document(draft.description, ending),
         "labels": [COMMON_LABEL, draft.marker],
     }
     if draft.assignee_on_create and draft.assignee_id:

@@ -33,6 +33,8 @@ VENDOR = "Atlassian"
 AUTH_URL, API_URL, CLOUD_ID, SITE_URL, SITE_NAME = "auth_url", "api_url", "cloud_id", "site_url", "site_name"
 CONSOLE = "developer.atlassian.com → your app"
 DEFAULT_SECONDS = 3600.0
+# Asked for, but a connection works without it: then changes are noticed a little later.
+WEBHOOK_SCOPE = "manage:jira-webhook"
 _RECONNECT = "Press Reconnect and give the consent again."
 
 
@@ -45,6 +47,7 @@ class JiraConsent(Consent):
         Scope("read:jira-work", "list projects and fields, read tickets back"),
         Scope("write:jira-work", "create and assign tickets"),
         Scope("read:jira-user", "find people by e-mail address"),
+        Scope(WEBHOOK_SCOPE, "have Jira tell at once when an issue changes"),
         Scope("offline_access", "stay connected without asking again every hour"),
     )
 
@@ -84,26 +87,30 @@ class JiraConsent(Consent):
         """Trade the code for tokens."""
         door.purpose = "exchange consent for tokens"
         body = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
-        tokens = self._tokens(door, values, body, refresh="")
+        response = self._ask(door, values, body)
+        tokens = _read_tokens(response, "")
         granted = set(tokens.scopes)
         if not tokens.refresh:
             granted.discard("offline_access")
-        _demand([scope.name for scope in self.scopes if scope.name not in granted])
+        _demand(response, [name for name in self._needed() if name not in granted])
         return tokens
 
     def refresh(self, door: Any, values: ConnectionValues) -> Tokens:
         """Trade the refresh token for new tokens. The old one works for ten more minutes."""
         door.purpose = "renew access token"
         old = values.credentials["refresh_token"]
-        return self._tokens(door, values, {"grant_type": "refresh_token", "refresh_token": old}, refresh=old)
+        return _read_tokens(self._ask(door, values, {"grant_type": "refresh_token", "refresh_token": old}), old)
 
-    def _tokens(self, door: Any, values: ConnectionValues, body: Mapping[str, str], *, refresh: str) -> Tokens:
+    def _ask(self, door: Any, values: ConnectionValues, body: Mapping[str, str]) -> Any:
         settings = values.settings
         client = {"client_id": settings["client_id"], "client_secret": values.credentials["client_secret"]}
         response = door.session().post(f"{settings[AUTH_URL]}/oauth/token", json={**body, **client})
         if not response.ok:
-            raise _token_error(response, refreshing=bool(refresh))
-        return _read_tokens(response, refresh)
+            raise _token_error(response, refreshing="refresh_token" in body)
+        return response
+
+    def _needed(self) -> list[str]:
+        return [scope.name for scope in self.scopes if scope.name != WEBHOOK_SCOPE]
 
     def site_id(self, settings: Mapping[str, str]) -> str:
         """The cloud id; a site keeps it when it is renamed."""
@@ -117,29 +124,38 @@ class JiraConsent(Consent):
         response = door.session().get(url, headers=headers)
         if not response.ok:
             raise gateway_error(response) or error_for(response, label=VENDOR)
-        found = _merged(read_json(response, VENDOR))
+        found = _merged(response)
         jira = [site for site in found if any(":jira" in scope for scope in site.scopes)]
         if not jira:
-            raise NoSite(
+            none = NoSite(
                 "The consent covers no Jira site.",
                 next_step="Press Install again and choose a site with Jira to which your account has access.",
             )
-        needed = [scope.name for scope in self.scopes if ":jira" in scope.name]
+            raise _good_for_nothing(none, response, "refused")
+        needed = [name for name in self._needed() if ":jira" in name]
         good = [site for site in jira if set(needed) <= set(site.scopes)]
         if not good:
-            _demand([name for name in needed if name not in jira[0].scopes])
+            _demand(response, [name for name in needed if name not in jira[0].scopes])
         return good
 
 
-def _demand(missing: Sequence[str]) -> None:
+def _demand(response: Any, missing: Sequence[str]) -> None:
     """Raise MissingScope unless nothing is missing."""
     if missing:
         names = ", ".join(missing)
-        raise MissingScope(
+        lacking = MissingScope(
             f"The consent does not include {names}.",
             next_step=f"Add it under {CONSOLE} → Permissions, then give the consent again.",
             missing=tuple(missing),
         )
+        raise _good_for_nothing(lacking, response, "refused")
+
+
+def _good_for_nothing(error: ProviderError, response: Any, outcome: str) -> ProviderError:
+    """The error for an answer whose status said success; its row in the ledger says so too, and alerts link to it."""
+    amend(response, outcome, error.cause)
+    error.vendor_status, error.attempt_id = response.status_code, getattr(response, "attempt_id", None)
+    return error
 
 
 def _token_error(response: Any, *, refreshing: bool) -> ProviderError:
@@ -177,9 +193,8 @@ def _token_error(response: Any, *, refreshing: bool) -> ProviderError:
 def _read_tokens(response: Any, refresh: str) -> Tokens:
     answer = read_json(response, VENDOR)
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str) or not answer["access_token"]:
-        cause = "Atlassian's answer holds no access token."
-        amend(response, "bad_answer", cause)
-        raise UnexpectedAnswer(cause, next_step="Try again later.", vendor_status=response.status_code)
+        odd = UnexpectedAnswer("Atlassian's answer holds no access token.", next_step="Try again later.")
+        raise _good_for_nothing(odd, response, "bad_answer")
     lifetime = answer.get("expires_in")
     seconds = float(lifetime) if isinstance(lifetime, int | float) and lifetime > 0 else DEFAULT_SECONDS
     return Tokens(
@@ -190,10 +205,12 @@ def _read_tokens(response: Any, refresh: str) -> Tokens:
     )
 
 
-def _merged(answer: Any) -> list[Site]:
+def _merged(response: Any) -> list[Site]:
     """The sites by id, in the vendor's order, with the scopes of all their entries."""
+    answer = read_json(response, VENDOR)
     if not isinstance(answer, list):
-        raise UnexpectedAnswer("Atlassian's list of sites has an unknown form.", next_step="Try again later.")
+        odd = UnexpectedAnswer("Atlassian's list of sites has an unknown form.", next_step="Try again later.")
+        raise _good_for_nothing(odd, response, "bad_answer")
     found: dict[str, Site] = {}
     for entry in answer:
         if not isinstance(entry, dict) or not entry.get("id") or not _is_page(str(entry.get("url", ""))):
@@ -224,7 +241,8 @@ def gateway_error(response: Any) -> ProviderError | None:
     if "scope" in words.lower():
         error = MissingScope(
             "The consent lacks a scope that this call needs.",
-            next_step=f"Add the scopes of the Install dialog under {CONSOLE} → Permissions, then press Reconnect.",
+            next_step=f"Add the scopes of the Install dialog under {CONSOLE} → Permissions, then press Reconnect, "
+            "or Install while nothing is connected.",
             **details,
         )
     else:
@@ -232,6 +250,20 @@ def gateway_error(response: Any) -> ProviderError | None:
         error = ReconnectNeeded(cause, next_step=_RECONNECT, **details)
     error.attempt_id = getattr(response, "attempt_id", None)
     return error
+
+
+def no_webhook_scope(refused: ProviderError | None = None) -> MissingScope:
+    """The error for a consent that does not cover webhooks; `refused` is the gateway's refusal when it was asked."""
+    lacking = MissingScope(
+        f"The consent does not include {WEBHOOK_SCOPE}, without which Jira registers no webhook.",
+        next_step=f"Add it under {CONSOLE} → Permissions → Jira API, then press Reconnect.",
+        missing=(WEBHOOK_SCOPE,),
+        sent=refused is not None,
+        vendor_status=refused.vendor_status if refused else None,
+        vendor_message=refused.vendor_message if refused else "",
+    )
+    lacking.attempt_id = refused.attempt_id if refused else None
+    return lacking
 
 
 def places(values: ConnectionValues) -> tuple[str, str, dict[str, Any]]:

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from providers.base import Client, ConnectionValues, CreatesTickets, FindsPeople, ReadsStatus, url_origin
+from providers.base import Client, ConnectionValues, CreatesTickets, FindsPeople, url_origin
 from providers.errors import InvalidInput, NotAllowed, NotFound, ProviderError, UnexpectedAnswer
 from providers.servicenow import answers, people, query, records
 from providers.servicenow.answers import value
+from providers.servicenow.comments import Comments
 from providers.servicenow.destinations import Destinations
+from providers.servicenow.reading import Reading
 from providers.servicenow.tokens import slots
+from providers.servicenow.webhooks import Webhooks
 from providers.servicenow.wire import Login, Page, Wire
 from providers.values import (
     Account,
@@ -31,12 +34,13 @@ from providers.values import (
 )
 
 
-class ServiceNowClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
+class ServiceNowClient(Reading, Comments, Webhooks, Client, CreatesTickets, FindsPeople):
     """Speaks to one ServiceNow instance."""
 
     # A look-up reads the database: what was stored shows at once. The time is for creates still under way.
     quiet_seconds = 2 * 60
     empty_looks = 2
+    people_batch_size = 100
 
     def __init__(self, values: ConnectionValues, door: Any) -> None:
         super().__init__(values, door)
@@ -105,9 +109,7 @@ class ServiceNowClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
                 raise
             raise answers.wrong_product(error) from error
         self._wire.slot.account_id = account.id
-        # The credentials are proven; what they may do is a hint that cannot turn a good check bad.
-        self.door.purpose = "check permissions"
-        return CheckResult(account, people.permissions(self._wire, records.DEFAULT_TABLE, account.id))
+        return CheckResult(account)
 
     def _account(self) -> Account:
         if self.user_name:
@@ -128,6 +130,11 @@ class ServiceNowClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
         """People whose e-mail is exactly this. Raises NotAllowed when the account may not see people."""
         self.door.purpose = "find person"
         return people.find(self._wire, email)
+
+    def read_people(self, external_ids: Sequence[str]) -> Mapping[str, Person]:
+        """The users with these ids that still exist, with one call. Raises NotAllowed when some are hidden."""
+        self.door.purpose = "read people"
+        return people.again(self._wire, external_ids)
 
     # -- destinations -----------------------------------------------------------------------------------------------
 
@@ -244,19 +251,6 @@ class ServiceNowClient(Client, CreatesTickets, ReadsStatus, FindsPeople):
             next_step="A ServiceNow administrator must let it read the records it creates.",
             missing=("read correlation_id",),
         )
-
-    def read_ticket(self, reference: str) -> TicketStatus:
-        """The record now. Raises NotFound when it is gone or hidden."""
-        self.door.purpose = "read ticket"
-        table, name = records.located(reference)
-        if query.SYS_ID.fullmatch(name):
-            return records.status(self._wire.record(table, name, records.STATUS_FIELDS), table, self.base, "")
-        page = self._wire.rows(table, query.equals("number", name), records.STATUS_FIELDS, limit=2, show="all")
-        for row in page.rows:
-            if value(row.get("number")) == name:
-                return records.status(row, table, self.base, "")
-        step = "Check the number, and that the account may see it."
-        raise NotFound(f"ServiceNow has no record {name}, or does not show it to this account.", next_step=step)
 
     def ticket_reference(self, text: str) -> str:
         """The record's number or id in a pasted number or link."""

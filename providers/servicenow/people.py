@@ -6,16 +6,19 @@ word, and fields it may not see too; only the count of matches gives that away.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from providers.errors import AuthenticationFailed, NotAllowed, NotFound, ProviderError
-from providers.servicenow import answers, query
+from providers.errors import AuthenticationFailed, NotAllowed, NotFound, ProviderError, UnexpectedAnswer
+from providers.servicenow import answers, batches, query
 from providers.servicenow.answers import value
 from providers.servicenow.records import DEFAULT_TABLE
 from providers.servicenow.wire import Wire
 from providers.values import Permission, Person
 
 FIELDS = ("sys_id", "name", "user_name", "email", "active")
+# Without these a user cannot be told to have another name, or to be inactive; an address may be hidden.
+_NEEDED = frozenset({"name", "user_name", "active"})
 READ_USERS = "read sys_user"
 # Roles that prove that records of task tables can be made and assigned.
 _PROOF = frozenset({"admin", "itil"})
@@ -35,13 +38,14 @@ def named(wire: Wire, user_name: str) -> Person:
         if value(row.get("user_name")).casefold() == user_name.casefold() and value(row.get("sys_id")):
             return answers.person(row)
     if page.rows or page.hidden:
-        raise may_not_read()
-    raise AuthenticationFailed(
+        raise page.refusal(may_not_read())
+    nobody = AuthenticationFailed(
         f"ServiceNow accepted the sign-in, but refused to name the user {user_name}: there is none with this User ID, "
         "or it is not shown to this account.",
         next_step="Check the User ID as it stands in ServiceNow under User Administration → Users.",
         vendor_status=200,
     )
+    raise page.refusal(nobody)
 
 
 def token_owner(wire: Wire, client_id: str) -> Person:
@@ -74,9 +78,30 @@ def find(wire: Wire, email: str) -> Sequence[Person]:
     """
     page = wire.all_rows("sys_user", query.equals("email", email, blame="email"), FIELDS, most=_MOST_MATCHES)
     if page.hidden or any("email" not in row for row in page.rows):
-        raise may_not_read()
+        raise page.refusal(may_not_read())
     people = [answers.person(row) for row in page.rows]
     return [each for each in people if each.external_id and each.email.casefold() == email.casefold()]
+
+
+def again(wire: Wire, sys_ids: Sequence[str]) -> Mapping[str, Person]:
+    """The users with these ids that still exist, with one call; inactive ones are marked.
+
+    Raises:
+        NotAllowed: the account may not see some of them, so that a missing one may exist all the same; or not their
+            names, or whether they are active.
+        UnexpectedAnswer: some are missing, and ServiceNow did not say how many it hid.
+        ProviderError: what else can go wrong on the way.
+    """
+    batch = batches.read(wire, "sys_user", sys_ids, FIELDS)
+    if batch.hidden or any(name not in row for row in batch.rows.values() for name in _NEEDED):
+        raise may_not_read()
+    if batch.hidden is None and len(batch.rows) < len(batches.usable(sys_ids)):
+        raise UnexpectedAnswer(
+            "ServiceNow did not say how many users match, so that a missing one may exist all the same.",
+            next_step="Patchpanel looks again later.",
+            vendor_status=200,
+        )
+    return {sys_id: replace(answers.person(row), email_hidden="email" not in row) for sys_id, row in batch.rows.items()}
 
 
 def may_not_read() -> NotAllowed:

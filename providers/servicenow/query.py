@@ -34,6 +34,11 @@ def equals(field: str, value: str, *, blame: str = "") -> str:
     return f"{field}={safe(value, field=blame)}"
 
 
+def contains(field: str, value: str) -> str:
+    """Term for records whose field has this value somewhere in it. Raises InvalidInput."""
+    return f"{field}LIKE{safe(value)}"
+
+
 def among(field: str, values: Iterable[str]) -> str:
     """Term for records whose field has one of these values; those that cannot be asked for are left out."""
     usable = [v for v in values if v and "," not in v and not _FORBIDDEN.search(v) and not _SCRIPT.match(v)]

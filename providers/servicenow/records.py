@@ -48,8 +48,13 @@ def located(reference: str) -> tuple[str, str]:
         return query.table(table), rest
     if query.SYS_ID.fullmatch(reference):
         return DEFAULT_TABLE, reference
-    prefix = re.match(r"[A-Z_]*", reference)
-    return PREFIXES.get(prefix.group() if prefix else "", BASE_TABLE), reference
+    return numbered(reference), reference
+
+
+def numbered(number: str) -> str:
+    """The table whose records have such numbers; the base table when that is not known."""
+    prefix = re.match(r"[A-Z_]*", number)
+    return PREFIXES.get(prefix.group() if prefix else "", BASE_TABLE)
 
 
 def reference(text: str) -> str:
@@ -75,8 +80,7 @@ def link(base: str, table: str, sys_id: str) -> str:
 def new_record(table: str, draft: TicketDraft, caller: str) -> dict[str, str]:
     """The body of a create call; all values are texts."""
     tail = f"\n\n{draft.incident_key}: {draft.incident_url}\nReference: {draft.marker}"
-    # Too long a text is cut by ServiceNow at its end, which is where our reference stands.
-    text = draft.description if len(draft.description) + len(tail) <= TEXT_LIMIT else _cut(draft.description, len(tail))
+    text = cut(draft.description, len(tail))
     body = {name: fields.payload(entry) for name, entry in draft.values.items()}
     body |= {
         "short_description": " ".join(draft.summary.split())[:SUMMARY_LIMIT],
@@ -91,8 +95,12 @@ def new_record(table: str, draft: TicketDraft, caller: str) -> dict[str, str]:
     return {name: text for name, text in body.items() if text}
 
 
-def _cut(text: str, reserved: int) -> str:
-    return text[: TEXT_LIMIT - reserved - 1] + "…"
+def cut(text: str, reserved: int) -> str:
+    """The text, shortened when it and `reserved` more characters are too long for a text field.
+
+    ServiceNow would cut it at its end, which is where our reference stands.
+    """
+    return text if len(text) + reserved <= TEXT_LIMIT else text[: TEXT_LIMIT - reserved - 1] + "…"
 
 
 def same(sent: str, stored: str) -> bool:

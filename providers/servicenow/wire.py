@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from providers.answers import read_json
+from providers.answers import amend, read_json
 from providers.errors import AuthenticationFailed, ProviderError, UnexpectedAnswer
 from providers.servicenow import answers
 from providers.servicenow.tokens import Slot, Token
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 200
 MOST_PAGES = 10
+_COUNT_DIGITS = 18
 _SHORTEST_LIFE, _LONGEST_LIFE = 1.0, 86_400.0
 
 
@@ -48,15 +49,25 @@ class Login:
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of a table, and how many match in all (before access rules hide some); None when not told."""
+    """Rows of a table, and how many match in all (before access rules hide some); None when not told.
+
+    `answer` is the (last) answer they came in.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     total: int | None
+    answer: Any = None
 
     @property
     def hidden(self) -> bool:
         """Whether records match that this account may not see: the limit is applied before the access rules."""
         return bool(self.total) and not self.rows
+
+    def refusal(self, error: ProviderError) -> ProviderError:
+        """An error that only the content tells of; the ledger is corrected and the alert can link to the attempt."""
+        amend(self.answer, "refused", error.cause)
+        error.attempt_id = getattr(self.answer, "attempt_id", None)
+        return error
 
 
 class Wire:
@@ -158,21 +169,22 @@ class Wire:
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise answers.unlike(response)
         total = response.headers.get("X-Total-Count", "")
-        return Page(found, int(total) if total.isdecimal() else None)
+        return Page(found, int(total) if total.isdecimal() and len(total) <= _COUNT_DIGITS else None, response)
 
     def all_rows(self, table: str, query: str, fields: Sequence[str], *, most: int = MOST_PAGES * PAGE_SIZE) -> Page:
         """All rows, page by page until the count is reached: a page may be short without being the last."""
         found: list[Mapping[str, Any]] = []
-        offset, total = 0, None
+        offset, total, answer = 0, None, None
         while offset < most:
             size = min(PAGE_SIZE, most - offset)
             page = self.rows(table, query, fields, limit=size, offset=offset)
             found += page.rows
+            answer = page.answer
             total = page.total if page.total is not None else total
             offset += size
             if (offset >= total) if total is not None else len(page.rows) < size:
                 break
-        return Page(found, total)
+        return Page(found, total, answer)
 
     def record(self, table: str, sys_id: str, fields: Sequence[str]) -> Mapping[str, Any]:
         """One record with display values. Raises NotFound when it is gone or hidden, ProviderError."""
@@ -190,11 +202,15 @@ class Wire:
         record = _one(response, doing=f"create in {table}", good=(200, 201))
         return record, urlsplit(response.headers.get("Location", "")).path.rpartition("/")[2]
 
-    def change(self, table: str, sys_id: str, body: Mapping[str, str]) -> Mapping[str, Any]:
-        """Change fields of a record. Returns what ServiceNow says it stored. Raises ProviderError."""
-        params = {"sysparm_fields": ",".join(("sys_id", *body)), **_form("")}
+    def change(self, table: str, sys_id: str, body: Mapping[str, str], *, once: bool = False) -> Mapping[str, Any]:
+        """Change fields of a record. Returns what ServiceNow says it stored, with display values for `once`.
+
+        With `once` the change adds something, as a create does: it is sent at most once, and an error says by `sent`
+        whether it left. Raises ProviderError.
+        """
+        params = {"sysparm_fields": ",".join(("sys_id", *body)), **_form("all" if once else "")}
         path = f"{_table(table)}/{quote(sys_id, safe='')}"
-        response = self._call("PATCH", path, params=params, json=dict(body))
+        response = self._call("PATCH", path, params=params, json=dict(body), creating=once)
         return _one(response, doing=f"write {table}", good=(200,))
 
     def get(self, path: str, *, doing: str) -> Any:

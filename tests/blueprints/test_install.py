@@ -44,7 +44,7 @@ def test_the_dialog_shows_the_call_back_url_before_anything_is_typed(admin: Patc
     assert 'data-copy="#redirect-uri"' in page
     for label in ("Client ID", "Client Secret", "Description"):
         assert re.search(rf"<label[^>]*>{label}</label>", page), label
-    for scope in ("read:jira-work", "write:jira-work", "read:jira-user", "offline_access"):
+    for scope in ("read:jira-work", "write:jira-work", "read:jira-user", "manage:jira-webhook", "offline_access"):
         assert scope in page
     assert f"form-action 'self' {vendor.site.url}" in answer.headers["Content-Security-Policy"]
 
@@ -67,7 +67,7 @@ def test_install_leads_to_the_vendor_with_all_it_asks_for(admin: PatchpanelClien
     assert asked == {
         "audience": "api.atlassian.com",
         "client_id": CLIENT_ID,
-        "scope": "read:jira-work write:jira-work read:jira-user offline_access",
+        "scope": "read:jira-work write:jira-work read:jira-user manage:jira-webhook offline_access",
         "redirect_uri": "http://127.0.0.1:8000/connect/jira/callback",
         "response_type": "code",
         "prompt": "consent",

@@ -119,6 +119,9 @@ def compare(answer: requests.Response) -> None:
     url = sent.url or ""
     if any(part in url for part in UNDESCRIBED) or "/wit/fields/" in url or (answer.ok and not is_json):
         return
+    if sent.method == "GET" and url.partition("?")[0].endswith("/comments"):
+        # Two operations share this path; the description at hand kept the one that reads comments by their ids.
+        url += "&ids=1"
     body = answer.content
     if answer.ok and isinstance(answer.json().get("value"), list):
         listed = [entry for entry in answer.json()["value"] if entry is not None]

@@ -18,6 +18,7 @@ def azure_servers() -> Iterator[tuple[AzureDevOpsStandin, str, str]]:
     azure = AzureDevOpsStandin()
     with azure.serve() as server, azure.serve() as people:
         yield azure, server.url, people.url
+    azure.stop_hooks()
 
 
 @pytest.fixture

@@ -61,6 +61,21 @@ class Bench:
         what()
         return [f"{c.method} {c.path.lstrip('/').removeprefix('api/now/')}" for c in self.servicenow.calls[first:]]
 
+    def make(self, count: int = 1, table: str = "incident") -> list[str]:
+        """External ids of new records."""
+        client, first = self.client(), len(self.servicenow.records)
+        drafts = [draft(marker=f"pp-{table}-{first + n}", destination={"table": table}) for n in range(count)]
+        return [client.create_ticket(each).external_id for each in drafts]
+
+    def number(self, external_id: str) -> str:
+        """The number of a record."""
+        sys_id = external_id.rpartition("/")[2]
+        return next(n for n, record in self.servicenow.records.items() if record["sys_id"] == sys_id)
+
+    def notes(self, number: str = "INC0010001") -> list[str]:
+        """The texts of a record's work notes, oldest first."""
+        return [each["value"] for each in self.servicenow.notes(number) if each["element"] == "work_notes"]
+
     def only(self) -> dict[str, str]:
         """The one record there is."""
         (record,) = self.servicenow.records.values()

@@ -3,38 +3,39 @@
 A case is one way in which the other side (or what was typed) is wrong. It is driven through the pages by each verb:
 Save, Update, Test connection, Check now. Each answer begins with the provider's exact sentence, then names cause and
 next step; it comes within the deadline, changes nothing that was stored, closes its attempt and holds no secret.
+Connecting by consent has verbs of its own: see `test_contract_consent.py`.
 """
 
 from __future__ import annotations
 
-import html
-import re
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
 
 import providers
-from extensions import db
-from models import Attempt, Connection, ConnectionStatus
-from services import connections, outbound, store
+from models import Connection
+from services import connections, store
 from services.actors import COMMAND_LINE
 from tests.conftest import PatchpanelClient
-from tests.providers.contract import CASES, CONTRACTS, DEADLINE, PERMISSION, REFUSED, UNREACHABLE, Case, Contract, World
+from tests.providers.contract import CONTRACTS, TABLE, counts, report
+from tests.providers.contract_cases import PERMISSION, REFUSED, UNREACHABLE, VERBS, Case, Contract
+from tests.providers.contract_checks import (
+    check_attempts,
+    check_noted,
+    check_silent,
+    check_told,
+    hurry,
+    in_time,
+    newest_attempt,
+    snapshot,
+)
+from tests.providers.contract_world import World
 
 PAGE = "/settings/organization/integrations"
-# What a busy machine may need besides. A server that drips for ever would outlive any of it.
-GRACE = 2.5
-VERBS = ("Save", "Update", "Test connection", "Check now")
-
-
-TABLE = [(key, case) for key, contract in CONTRACTS.items() for case in (*CASES, *contract.own)]
 # The database decides nothing here.
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
@@ -53,16 +54,7 @@ def standins() -> Iterator[dict[str, tuple[Any, str]]]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short deadline for what people wait for."""
-    monkeypatch.setattr(outbound, "INTERACTIVE_SECONDS", DEADLINE)
-    # The value before is the default argument of these.
-    for function in (outbound.client_for, outbound.open_client):
-        monkeypatch.setitem(function.__kwdefaults__, "seconds", DEADLINE)
-
-
-def snapshot() -> list[Any]:
-    """Everything stored about connections."""
-    db.session.rollback()
-    return [tuple(row) for row in db.session.execute(select(Connection.__table__).order_by(Connection.id))]
+    hurry(monkeypatch)
 
 
 def point_at(connection_id: int, contract: Contract, address: str, values: Mapping[str, str]) -> None:
@@ -70,67 +62,14 @@ def point_at(connection_id: int, contract: Contract, address: str, values: Mappi
     with store.write() as session:
         row = store.locked(session, Connection, connection_id)
         row.settings = {contract.address: address, **{k: v for k, v in values.items() if k not in contract.secrets}}
-        secrets = {name: values[name] for name in contract.secrets}
+        secrets = {name: values[name] for name in contract.secrets if values[name]}
         row.seal(secrets, origin=providers.get(row.provider_key).origin(row.settings))
 
 
-@dataclass
-class Told:
-    """The alert of an answer."""
-
-    sentence: str
-    detail: str
-
-
-def told(page: str) -> Told:
-    """What the first alert of a page says."""
-    found = re.search(r'role="alert">\s*<p[^>]*><strong>(.*?)</strong>(?:\s*<span>(.*?)</span>)?', page, re.DOTALL)
-    assert found, "no alert"
-    return Told(html.unescape(found.group(1)), html.unescape(found.group(2) or ""))
-
-
-@contextmanager
-def in_time(verb: str) -> Iterator[None]:
-    """What happens inside ends within the deadline and the grace."""
-    started = time.monotonic()
-    yield
-    took = time.monotonic() - started
-    assert took <= DEADLINE + GRACE, f"{verb} took {took:.2f} s"
-
-
-def check_told(verb: str, case: Case, key: str, page: str, secrets: list[str]) -> None:
-    """Sentence, cause, next step; no secret."""
-    sentences, alert = providers.get(key).sentences, told(page)
-    wanted = {REFUSED: sentences.refused, UNREACHABLE: sentences.unreachable, PERMISSION: sentences.permission}
-    assert alert.sentence == wanted[case.kind], f"{verb}: {alert}"
-    assert case.cause in alert.detail, f"{verb}: {alert}"
-    # A cause and a next step are a sentence each.
-    assert len(re.findall(r"[.](?=\s|$)", alert.detail)) >= 2, f"{verb}: {alert}"
-    assert re.search(r'<a href="/settings/activity/\d+">See what happened</a>', page), f"{verb}: no link to the attempt"
-    for secret in secrets:
-        assert secret not in page, verb
-
-
-def check_stored(verb: str, case: Case, before: list[Any], connection_id: int) -> None:
-    """Save, Update and Test change nothing; Check now turns the badge only when that is certain."""
-    if verb != "Check now":
-        assert snapshot() == before, verb
-        return
-    db.session.rollback()
-    row = store.get(Connection, connection_id)
-    certain = case.kind in (REFUSED, PERMISSION)
-    assert row.status == (ConnectionStatus.NEEDS_ATTENTION if certain else ConnectionStatus.WORKS)
-    assert row.failures == 1
-    assert case.cause in row.last_error
-
-
-def check_attempts(verb: str, newest: int) -> int:
-    """At least one new row, and all of them closed. Returns the newest id."""
-    rows = db.session.scalars(select(Attempt).where(Attempt.id > newest).order_by(Attempt.id)).all()
-    assert rows, f"{verb}: no attempt"
-    assert all(row.outcome and row.duration_ms is not None for row in rows), verb
-    assert rows[-1].outcome != "ok", f"{verb}: {rows[-1].message}"
-    return rows[-1].id
+def sentence_of(case: Case, key: str) -> str:
+    """How the answer begins."""
+    words = providers.get(key).sentences
+    return {REFUSED: words.refused, UNREACHABLE: words.unreachable, PERMISSION: words.permission}[case.kind]
 
 
 @pytest.mark.parametrize(("key", "case"), TABLE, ids=[f"{key}: {case.name}" for key, case in TABLE])
@@ -150,9 +89,9 @@ def test_every_failure_is_told_in_the_agreed_words(
     good += contract.path
     typed = {contract.address: good, **contract.typed}
     settings = {name: value for name, value in typed.items() if name not in contract.secrets}
-    filled = connections.Typed(contract.method, settings, {name: typed[name] for name in contract.secrets})
+    filled = connections.Typed(contract.method, settings, {n: typed[n] for n in contract.secrets if typed[n]})
     stored = connections.create(COMMAND_LINE, providers.get(contract.provider), filled).id
-    newest = db.session.scalars(select(Attempt.id).order_by(Attempt.id.desc())).first() or 0
+    sentence = sentence_of(case, contract.provider)
     with ExitStack() as stack:
         address = case.world(World(tmp_path, allow, stack)) if case.world else good
         values = {**contract.typed, **case.typed}
@@ -160,15 +99,17 @@ def test_every_failure_is_told_in_the_agreed_words(
         for verb in VERBS:
             if verb == "Check now":
                 point_at(stored, contract, address, values)
-            before, url = snapshot(), url_of(verb, contract, stored)
+            before, newest, url = snapshot(), newest_attempt(), url_of(verb, contract, stored)
             with in_time(verb):
                 page = admin.post_form(url, {contract.address: address, **values})
             assert page.status_code == (502 if verb == "Check now" else 422), f"{verb}: {page.status_code}"
-            check_told(
-                verb, case, contract.provider, page.get_data(as_text=True), [values[n] for n in contract.secrets]
-            )
-            check_stored(verb, case, before, stored)
-            newest = check_attempts(verb, newest)
+            check_told(verb, page.get_data(as_text=True), sentence, case.cause)
+            check_silent(verb, [page], [v[name] for v in (typed, values) for name in contract.secrets])
+            if verb == "Check now":
+                check_noted(stored, case.cause, certain=case.kind in (REFUSED, PERMISSION))
+            else:
+                assert snapshot() == before, verb
+            check_attempts(verb, newest, case.outcome)
 
 
 def url_of(verb: str, contract: Contract, stored: int) -> str:
@@ -181,7 +122,13 @@ def url_of(verb: str, contract: Contract, stored: int) -> str:
     }[verb]
 
 
-def test_every_provider_has_a_contract(capsys: pytest.CaptureFixture[str], database_kind: str) -> None:
-    assert {contract.provider for contract in CONTRACTS.values()} == {p.key for p in providers.all_providers()}
+def test_every_provider_and_way_to_sign_in_has_a_contract(
+    capsys: pytest.CaptureFixture[str], database_kind: str
+) -> None:
+    typed = {(provider.key, method.key) for provider in providers.all_providers() for method in provider.auth_methods
+             if method.consent is None}  # fmt: skip
+    assert {(contract.provider, contract.method) for contract in CONTRACTS.values()} == typed
+    assert len({(key, case.name) for key, case in TABLE}) == len(TABLE)
+    assert all(cases for cases, _ in counts().values())
     with capsys.disabled():
-        print(f" [provider contract: {len(TABLE)} cases × {len(VERBS)} verbs = {len(TABLE) * len(VERBS)}]", end=" ")
+        print(f"\n{report()}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -194,9 +196,13 @@ BODIES = (None, "<html>x</html>", "plain words", "", [], {}, {"errorMessages": N
 
 @pytest.mark.parametrize("status", ERRORS)
 def test_every_error_is_one_of_ours_whatever_the_body(bench: Bench, status: int) -> None:
-    client = bench.client()
-    acts = (client.check, lambda: client.create_ticket(draft()), lambda: client.find_by_marker(MARKER, OPS))
     for body in BODIES:
+        client = bench.client()  # a new one has all its time left: reads of some statuses are repeated after a pause
+        acts: tuple[Callable[[], Any], ...] = (
+            client.check,
+            partial(client.create_ticket, draft()),
+            partial(client.find_by_marker, MARKER, OPS),
+        )
         for number, act in enumerate(acts):
             bench.jira.fail_next(status, times=None, body=body)
             with pytest.raises(ProviderError) as caught:
@@ -227,7 +233,8 @@ def test_reads_are_repeated_and_creates_are_not(bench: Bench, status: int) -> No
     bench.jira.fail_next(status, times=1, route="/rest/api/3/issue/*", headers=retry)
     with pytest.raises(NotFound):
         client.read_ticket("OPS-1")
-    assert len(bench.jira.calls) == 2
+    paths = [call.path.removeprefix("/rest/api/3/") for call in bench.jira.calls]
+    assert paths == ["issue/OPS-1", "issue/OPS-1", "mypermissions"]
     bench.jira.fail_next(status, times=1, route=CREATE, headers=retry)
     with pytest.raises(ProviderError):
         client.create_ticket(draft())

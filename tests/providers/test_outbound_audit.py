@@ -21,6 +21,7 @@ from providers.addresses import parse_allow
 from providers.http import Door
 from providers.idle_lines import idle_lines
 from services import (
+    connection_health,
     connections,
     destinations,
     incidents,
@@ -76,7 +77,7 @@ class Desk:
 
     def check(self) -> None:
         """Check now."""
-        connections.check(COMMAND_LINE, self.connection)
+        connection_health.check(COMMAND_LINE, self.connection)
 
     def look_up(self) -> None:
         """Look a person up."""
@@ -205,7 +206,7 @@ def test_another_door_beside_the_services_is_caught(app: Flask, jira: Site, conn
     with watching() as journal:
         note_what_passes(app, journal)
         idle_lines.close()
-        connections.check(COMMAND_LINE, connected)
+        connection_health.check(COMMAND_LINE, connected)
         socket.create_connection(("127.0.0.1", int(jira.url.rpartition(":")[2]))).close()
         outbound.client_for(connected, COMMAND_LINE).check()
     (offence,) = offences(journal)

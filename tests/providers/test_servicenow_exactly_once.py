@@ -12,7 +12,6 @@ from providers.errors import (
     AuthenticationFailed,
     InvalidInput,
     NotAllowed,
-    NotFound,
     ProviderError,
     UnexpectedAnswer,
     Unreachable,
@@ -182,16 +181,6 @@ def test_reading_costs_one_call(bench: Bench) -> None:
     made = client.create_ticket(draft())
     read = bench.calls(lambda: client.read_ticket(made.external_id))
     assert read == [f"GET table/incident/{made.external_id}"]
-
-
-@pytest.mark.parametrize("gone", ["delete_record", "hide_record"])
-def test_a_record_out_of_sight_is_not_found(bench: Bench, gone: str) -> None:
-    client = bench.client()
-    made = client.create_ticket(draft())
-    getattr(bench.servicenow, gone)(made.external_key)
-    for reference in (made.external_id, made.external_key):
-        with pytest.raises(NotFound):
-            client.read_ticket(reference)
 
 
 @pytest.mark.parametrize(

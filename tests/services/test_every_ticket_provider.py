@@ -16,6 +16,7 @@ from models import Connection, Incident, Ticket, TicketState
 from providers.azure_devops import use_identity_url
 from providers.errors import ProviderError
 from services import (
+    connection_health,
     connections,
     destinations,
     integration_users,
@@ -240,7 +241,7 @@ def test_refused_credentials_are_told_and_turn_the_badge(ready: Ready, incident:
     assert ready.standin.creates <= 1
     assert "wrong-secret-value" not in ticket.reason
     with pytest.raises(ProviderError):
-        connections.check(COMMAND_LINE, store.get(Connection, ready.connection.id))
+        connection_health.check(COMMAND_LINE, store.get(Connection, ready.connection.id))
     assert store.get(Connection, ready.connection.id).status == "needs_attention"
 
 

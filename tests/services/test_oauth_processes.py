@@ -20,7 +20,7 @@ from extensions import db
 from models import Connection, ConnectionStatus, Lease
 from providers.base import utcnow
 from providers.oauth import EXPIRES_AT, REFRESH_TOKEN
-from services import connections, store, tokens
+from services import connection_health, store, tokens
 from services.actors import COMMAND_LINE
 from tests.conftest import PatchpanelClient, Site, runtime_of
 from tests.support_consent import Vendor
@@ -161,7 +161,7 @@ def survive(app: Flask, connection: Connection, vendor: Vendor, runs: int) -> No
             dead = session.scalars(select(Lease)).one()
             assert dead.until - utcnow() <= tokens.LEASE
             dead.until = utcnow()
-        connections.check(COMMAND_LINE, now())
+        connection_health.check(COMMAND_LINE, now())
         assert now().status == ConnectionStatus.WORKS
         assert now().for_client().credentials[REFRESH_TOKEN] != before[REFRESH_TOKEN]
 
@@ -192,4 +192,4 @@ def test_a_renewal_under_way_does_not_overwrite_a_new_consent(
         vendor.standin.release()
         child.wait(5)
     assert now().for_client().credentials == fresh
-    connections.check(COMMAND_LINE, now())
+    connection_health.check(COMMAND_LINE, now())

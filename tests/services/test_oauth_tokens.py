@@ -14,7 +14,7 @@ from models.crypto import CannotOpen
 from providers.base import utcnow
 from providers.errors import NotAllowed, RateLimited, Unreachable
 from providers.oauth import ACCESS_TOKEN, EXPIRES_AT, REFRESH_TOKEN, RENEWED_AT, ReconnectNeeded, WrongApp
-from services import connections, destinations, integration_users, outbound, store, tickets, tokens
+from services import connection_health, destinations, integration_users, outbound, store, tickets, tokens
 from services.actors import COMMAND_LINE
 from tests.conftest import PatchpanelClient, Site
 from tests.support_consent import Vendor
@@ -88,13 +88,13 @@ def test_a_check_that_renews_on_the_way_is_noted(installed: Connection, vendor: 
     expire(vendor)
     with store.write() as session:
         session.execute(update(Connection).values(status=ConnectionStatus.NEEDS_ATTENTION))
-    connections.check(COMMAND_LINE, now())
+    connection_health.check(COMMAND_LINE, now())
     assert now().status == ConnectionStatus.WORKS
 
 
 def test_a_token_refused_early_is_renewed_once_and_the_read_repeated(installed: Connection, vendor: Vendor) -> None:
     vendor.standin.end_access_tokens()
-    connections.check(COMMAND_LINE, now())
+    connection_health.check(COMMAND_LINE, now())
     assert now().status == ConnectionStatus.WORKS
     assert paths(vendor)[:3] == ["GET /rest/api/3/myself", f"POST {TOKEN}", "GET /rest/api/3/myself"]
 
@@ -157,7 +157,7 @@ def test_while_the_vendor_is_in_trouble_a_token_that_still_counts_is_used(
 def test_a_missing_scope_is_not_taken_for_an_old_token_for_long(installed: Connection, vendor: Vendor) -> None:
     vendor.standin.drop_scope("read:jira-user")
     with pytest.raises(NotAllowed, match="lacks a scope") as refused:
-        connections.check(COMMAND_LINE, now())
+        connection_health.check(COMMAND_LINE, now())
     assert not isinstance(refused.value, ReconnectNeeded)
     assert now().status == ConnectionStatus.NEEDS_ATTENTION
     assert "Reconnect" in now().last_error
@@ -166,7 +166,7 @@ def test_a_missing_scope_is_not_taken_for_an_old_token_for_long(installed: Conne
 def test_a_site_that_left_the_consent_says_so(installed: Connection, vendor: Vendor) -> None:
     vendor.standin.fail_next(404, route="/rest/api/3/myself", body={"code": 404, "message": "No site"})
     with pytest.raises(NotAllowed, match="does not cover this Jira site"):
-        connections.check(COMMAND_LINE, now())
+        connection_health.check(COMMAND_LINE, now())
 
 
 def test_the_tokens_do_not_follow_a_changed_address(installed: Connection, vendor: Vendor) -> None:

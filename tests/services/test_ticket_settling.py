@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from extensions import db
 from models import Connection, Incident, Ticket, TicketState, TimelineEntry
-from services import connections, store, ticket_care, ticket_settling, tickets
+from services import disconnecting, store, ticket_care, ticket_settling, tickets
 from services.actors import COMMAND_LINE
 from services.errors import Refused
 from tests.conftest import Site
@@ -208,7 +208,7 @@ def test_a_disconnected_integration_leaves_the_decision_to_a_person(
 ) -> None:
     jira.standin.drop_after_create()
     ticket = tickets.create(COMMAND_LINE, incident.id, wanted)
-    connections.disconnect(COMMAND_LINE, connected)
+    disconnecting.disconnect(COMMAND_LINE, connected)
     ticket_settling.step(COMMAND_LINE, ticket.id)
     assert fresh(ticket).state == TicketState.NEEDS_LOOK
 

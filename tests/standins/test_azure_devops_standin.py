@@ -11,31 +11,7 @@ import requests
 from standins.azure_devops import ORGANIZATION, PAT, AzureDevOpsStandin
 from standins.azure_devops_people import ANONYMOUS, EXPIRED_PAT, OTHER_ORGANIZATION_PAT, guid
 from tests import support_specs
-
-SPEC = "azure-devops-7.1"
-PATCH = {"Content-Type": "application/json-patch+json"}
-NEW = "Ops/_apis/wit/workitems/$Task?api-version=7.1"
-
-
-class Api:
-    """A plain caller of the sandbox."""
-
-    def __init__(self, azure: AzureDevOpsStandin, url: str) -> None:
-        self.azure, self.url = azure, url
-
-    def __call__(self, method: str, path: str, *, token: str = PAT, **more: Any) -> requests.Response:
-        url = f"{self.url}/{ORGANIZATION}/{path}"
-        return requests.request(method, url, auth=("", token), allow_redirects=False, timeout=5, **more)
-
-    def create(self, path: str = NEW, **values: Any) -> requests.Response:
-        """Make a work item with these fields, dots written as underscores."""
-        fields = {"System.Title": "Disk full", **{name.replace("_", "."): value for name, value in values.items()}}
-        changes = [{"op": "add", "path": f"/fields/{name}", "value": value} for name, value in fields.items()]
-        return self("POST", path, json=changes, headers=PATCH)
-
-    def knob(self, name: str, **values: Any) -> requests.Response:
-        """Turn a knob over HTTP."""
-        return requests.post(f"{self.url}/_standin/{name}", json=values, timeout=5)
+from tests.standins.azure_caller import NEW, PATCH, Api, V, check
 
 
 @pytest.fixture
@@ -45,7 +21,6 @@ def azure_api() -> Iterator[Api]:
         yield Api(azure, server.url)
 
 
-V = "api-version=7.1"
 DESCRIBED: list[tuple[str, str, Any, int]] = [
     ("GET", f"_apis/projects?stateFilter=wellFormed&%24top=2&{V}", None, 200),
     ("GET", f"Ops/_apis/wit/workitemtypes?{V}", None, 200),
@@ -71,14 +46,6 @@ def test_exchanges_are_as_the_vendor_describes_them(
     answer = azure_api(method, path, json=sent)
     assert answer.status_code == status, answer.text
     check(answer)
-
-
-def check(answer: requests.Response) -> None:
-    made = answer.request
-    support_specs.check_exchange(
-        SPEC, str(made.method), str(made.url), dict(made.headers), made.body, answer.status_code,
-        {"Content-Type": "application/json"}, answer.content,
-    )  # fmt: skip
 
 
 def test_creating_answers_200_as_the_vendor_describes_it(azure_api: Api) -> None:

@@ -11,11 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 HOLD_LIMIT_SECONDS = 120.0  # a forgotten hold must not keep its thread for ever
+WAITING = ("hold", "hold_after", "hang", "hang_after")
+
+
+def matches(route: str | None, method: str, path: str) -> bool:
+    """Whether a request is one of the route's."""
+    if route is None:
+        return True
+    verb, _, pattern = route.rpartition(" ")
+    return verb in ("", method) and fnmatch.fnmatchcase(path, pattern)
 
 
 @dataclass
 class Fault:
-    """One armed fault. `kind` is fail, html, hold, hold_after or drip; `times` None = until reset."""
+    """One armed fault. `kind` is fail, html, hold, hold_after, hang, hang_after or drip; `times` None = until reset."""
 
     kind: str
     route: str | None = None
@@ -28,10 +37,7 @@ class Fault:
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is one the fault waits for."""
-        if self.route is None:
-            return True
-        verb, _, pattern = self.route.rpartition(" ")
-        return verb in ("", method) and fnmatch.fnmatchcase(path, pattern)
+        return matches(self.route, method, path)
 
     def wait(self) -> None:
         """Hold the calling thread for the set time, or until released."""
@@ -73,7 +79,7 @@ class FaultBook:
         with self._lock:
             for fault in self._held:
                 fault.released.set()
-            self._armed = [f for f in self._armed if f.kind not in ("hold", "hold_after")]
+            self._armed = [f for f in self._armed if f.kind not in WAITING]
             self._held = []
 
     def clear(self) -> None:

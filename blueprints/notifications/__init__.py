@@ -1,0 +1,1 @@
+"""The bell's page: what people should know without looking for it."""
