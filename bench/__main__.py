@@ -2,7 +2,8 @@
 
 This process is the only client. The product, the bare page, the sandbox Jira and PostgreSQL run in processes of their
 own. A full run writes its figures to docs/benchmarks/latest.json. Exit status 1 when a figure that does not depend on
-the machine misses its aim (SQL statements, provider calls, bytes of a first visit); times never decide.
+the machine misses its aim (SQL statements, provider calls, bytes of a first visit, what becomes of tickets while
+providers hang); times never decide.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from pathlib import Path
 
 import psycopg
 
-from bench import figures, lists, pages, plan, tickets, work
+from bench import figures, hanging, lists, pages, plan, sync, tickets, work
 from bench.figures import Figure
 from bench.installations import Bench, MakeUrl, installations
 from bench.plan import Plan
-from bench.processes import Server, start_jira
+from bench.processes import Server, start_standin
 from supervise import ROOT
 from tests.support_postgres import PostgresServer, start_postgres
 
@@ -34,9 +35,11 @@ PARTS: Parts = {
     "pages against the bare page": pages.processor_time,
     "lists at every size": lists.growth,
     "ticket creation": tickets.creation,
+    "reading tickets back": sync.read_back,
     "first visit": pages.first_visit,
     "import": work.imports,
     "start": work.start,
+    "providers that hang": hanging.providers_hang,
 }
 
 
@@ -85,7 +88,7 @@ def run_all(
     found: list[Figure] = []
     version = None
     with ExitStack() as stack:
-        jira = start_jira(folder / "jira.log")
+        jira = start_standin("jira", folder / "jira.log")
         stack.callback(jira.stop)
         for database in databases:
             make_url: MakeUrl = lambda name: f"sqlite:///{folder / name}.sqlite3"  # noqa: E731 - one of two makers

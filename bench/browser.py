@@ -38,9 +38,21 @@ class Browser:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
+        self.url = url
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         self._cookies: dict[str, str] = {}
         self._used = 0.0
+
+    @property
+    def cookies(self) -> str:
+        """The Cookie header."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
+    def twin(self) -> Browser:
+        """The same signed-in person on a connection of its own."""
+        other = Browser(self.url)
+        other._cookies = dict(self._cookies)
+        return other
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -50,7 +62,7 @@ class Browser:
             self._connection.close()  # the request opens it again
         sent = dict(headers or {})
         if self._cookies:
-            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+            sent["Cookie"] = self.cookies
         self._connection.request(method, path, body, sent)
         response = self._connection.getresponse()
         content = response.read()

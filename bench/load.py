@@ -32,14 +32,14 @@ ASSIGNEE = "dana.reyes@sandbox.example"
 def main(incidents: int, users: int, tickets: int, jira_url: str) -> dict[str, float]:
     """Fill the database. Returns rows per second of incidents, each with its timeline entry."""
     with create_app().app_context():
-        connected = [_connect(jira_url, number) for number in range(CONNECTIONS)]
+        connected = [connect(jira_url, number) for number in range(CONNECTIONS)]
         integration_users.add(COMMAND_LINE, connected[0].id, ASSIGNEE)
         seconds = _fill(incidents, users, tickets, connected)
         _settle()
     return {"incident_rows_per_second": incidents / seconds}
 
 
-def _connect(jira_url: str, number: int) -> Connection:
+def connect(jira_url: str, number: int) -> Connection:
     typed = connections.Typed(
         "api_token",
         {"service_url": jira_url, "user_email": ADMIN_EMAIL},

@@ -15,6 +15,8 @@ class Plan:
     users: most integration users; a smaller database has as many as it has incidents.
     pages: requests per page for processor time and p99. lists: requests per list and size.
     tickets: tickets created through the page. imported: rows of the file. starts: server starts.
+    browsing: people who browse at the same time. calm, hanging: seconds of each phase with providers that answer, and
+    with providers that hang.
     """
 
     sizes: tuple[int, ...] = (100, 10_000, 100_000)
@@ -24,6 +26,9 @@ class Plan:
     tickets: int = 40
     imported: int = 10_000
     starts: int = 3
+    browsing: int = 50
+    calm: float = 30.0
+    hanging: float = 60.0
 
     def users_at(self, size: int) -> int:
         """Integration users of the database with `size` incidents."""
@@ -35,4 +40,14 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(sizes=(1_000, 10_000), users=10_000, pages=80, lists=15, tickets=10, imported=1_000, starts=1)
+QUICK = Plan(
+    sizes=(1_000, 10_000),
+    users=10_000,
+    pages=80,
+    lists=15,
+    tickets=10,
+    imported=1_000,
+    starts=1,
+    calm=8.0,
+    hanging=12.0,
+)

@@ -18,6 +18,7 @@ from supervise import ROOT, start_process, stop_process
 EMAIL = "bench@patchpanel.example"
 PASSWORD = "measure-twice-cut-once-7"  # noqa: S105 - of a throw-away installation
 START_SECONDS = 60.0
+START_ALL_SECONDS = 180.0  # the database is prepared before
 STOP_SECONDS = 20.0
 TICKS = os.sysconf("SC_CLK_TCK")
 PRODUCT = "serve:web_app"
@@ -107,19 +108,30 @@ def start_web(environ: Mapping[str, str], log: Path, application: str = PRODUCT)
     return server
 
 
-def start_jira(log: Path) -> Server:
-    """Start the sandbox Jira in a process of its own."""
+def start_product(environ: Mapping[str, str], log: Path) -> Server:
+    """Start everything as `make serve` does and wait until it is ready. Raises BenchFailed when it does not come up."""
+    with log.open("a") as output:
+        command = (sys.executable, "serve.py", "--stop-with-parent")
+        process = start_process(command, env=dict(environ), stdout=output, stderr=output)
+    port = load_settings(environ).port
+    server = Server(process, f"http://127.0.0.1:{port}")
+    _wait(server, port, log, "/readyz", START_ALL_SECONDS)
+    return server
+
+
+def start_standin(name: str, log: Path) -> Server:
+    """Start a sandbox provider in a process of its own."""
     port = free_port()
     with log.open("a") as output:
-        command = (sys.executable, "-m", "standins", "jira", "--port", str(port))
+        command = (sys.executable, "-m", "standins", name, "--port", str(port))
         process = start_process(command, stdout=output, stderr=output)
     server = Server(process, f"http://127.0.0.1:{port}")
     _wait(server, port, log, "/_standin/state")
     return server
 
 
-def _wait(server: Server, port: int, log: Path, path: str = "/livez") -> None:
-    deadline = time.monotonic() + START_SECONDS
+def _wait(server: Server, port: int, log: Path, path: str = "/livez", seconds: float = START_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not answers("127.0.0.1", port, path):
         if server.process.poll() is not None or time.monotonic() > deadline:
             server.stop()
