@@ -6,7 +6,8 @@
 
 PYTHON := .venv/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --require-hashes
-PYTEST := $(PYTHON) -m pytest -n 2 --dist worksteal
+# Four at once on two cores: most tests wait for sockets, deadlines and databases most of the time.
+PYTEST := $(PYTHON) -m pytest -n 4 --dist worksteal
 # --allow-unsafe pins setuptools as well: without it a hashed installation refuses packages that need it.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_CONFIG_FILE=/dev/null \
 	env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_INDEX_URL .venv/bin/pip-compile --quiet --generate-hashes \

@@ -63,11 +63,11 @@ def test_a_settling_command_that_is_killed_does_no_harm(vendor: Vendor) -> None:
         lab.press(scene)
         wait_for([scene], "being confirmed", lambda scene: lab.row(scene) == ("unclear", 1))
         scene.standin.hold(route=vendor.search, times=None, after=True)
-        settling = lab.product.begin("tickets", "settle")
-        try:
-            wait_until("the command looks", lambda: bool(scene.looks), 60)
-        finally:
-            kill_group(settling)
+        with lab.product.begin("tickets", "settle") as settling:
+            try:
+                wait_until("the command looks", lambda: bool(scene.looks), 60)
+            finally:
+                kill_group(settling)
         scene.standin.release()
         # A dead run's claim on the ticket ends by itself after 40 seconds; the command stays that long.
         assert lab.product.flask("tickets", "settle").strip().splitlines()[-1] == (
