@@ -43,6 +43,15 @@ PASSWORD = "violet kettle drums under slate 41"
 DATABASES = ("sqlite", "postgresql")
 
 
+# Minutes of waiting with little to do: begun first, they pass beside everything else.
+LONGEST = ("tests/test_killed_server.py", "tests/test_hanging.py", "tests/test_worker.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that wait longest first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def database_urls(tmp_path_factory: pytest.TempPathFactory, worker: str) -> dict[str, Callable[[], str]]:
     """For each kind of database, how to get an empty one for this test process."""

@@ -13,6 +13,7 @@ from flask import Flask
 
 from models import Connection, Incident, IntegrationUser, Ticket
 from providers.base import utcnow
+from providers.errors import Busy
 from services import incidents, store, ticket_care, ticket_comments, ticket_outcomes, ticket_rules, ticket_sync, tickets
 from services.actors import COMMAND_LINE
 from tests.conftest import Site
@@ -118,7 +119,9 @@ def test_creating_reading_linking_and_noting_at_once_never_block_each_other_for_
         for issue in issues:
             jira.standin.set_status(issue.key, ("Done", "To Do")[number % 2])
         works = [read_back, read_back, change(number), change(number + 1), assign(number), assign(number + 1)]
-        wrong = in_parallel(app, *works, lambda n=number: create_and_link(n))
+        found = in_parallel(app, *works, lambda n=number: create_and_link(n))
+        # Seven at once over one connection may be one too many: that is said at once, and blocks nobody.
+        wrong = [each for each in found if not isinstance(each, Busy)]
         assert wrong == [], [repr(each) for each in wrong]
 
 
