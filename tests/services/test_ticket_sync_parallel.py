@@ -121,8 +121,7 @@ def test_creating_reading_linking_and_noting_at_once_never_block_each_other_for_
         works = [read_back, read_back, change(number), change(number + 1), assign(number), assign(number + 1)]
         found = in_parallel(app, *works, lambda n=number: create_and_link(n))
         # Seven at once over one connection may be one too many: that is said at once, and blocks nobody.
-        wrong = [each for each in found if not isinstance(each, Busy)]
-        assert wrong == [], [repr(each) for each in wrong]
+        assert [repr(each) for each in found if not isinstance(each, Busy)] == []
 
 
 def test_who_holds_a_ticket_and_who_holds_its_incident_can_both_go_on(
